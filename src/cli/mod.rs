@@ -1,0 +1,60 @@
+//! The command line: one file per verb, each with its `Args` and a `run`. Not here: any work that a library user
+//! could want; a verb reads its arguments, calls the rooms, and prints.
+
+mod bench;
+mod check;
+mod count;
+mod demo;
+mod detect;
+mod evaluate;
+mod model;
+mod report;
+mod run;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Counts vehicles at a road: detects, tracks and counts them over lines, into SQLite.
+#[derive(Debug, Parser)]
+#[command(name = "wayside", version, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    Demo(demo::Args),
+    Count(count::Args),
+    Detect(detect::Args),
+    Run(run::Args),
+    Report(report::Args),
+    Check(check::Args),
+    Model(model::Args),
+    Evaluate(evaluate::Args),
+    Bench(bench::Args),
+}
+
+/// Parses the arguments and runs the verb. Errors are printed as one line on stderr; exit status 1 for a failure,
+/// 2 for wrong arguments (by clap), 130 where a signal ended the run early.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("warn")).format_target(false).init();
+    let result = match cli.verb {
+        Verb::Demo(args) => demo::run(args),
+        Verb::Count(args) => count::run(args),
+        Verb::Detect(args) => detect::run(args),
+        Verb::Run(args) => run::run(args),
+        Verb::Report(args) => report::run(args),
+        Verb::Check(args) => check::run(args),
+        Verb::Model(args) => model::run(args),
+        Verb::Evaluate(args) => evaluate::run(args),
+        Verb::Bench(args) => bench::run(args),
+    };
+    result.unwrap_or_else(|error| {
+        // `{:#}` joins the chain of causes with colons: still one line.
+        eprintln!("wayside: {error:#}");
+        ExitCode::FAILURE
+    })
+}

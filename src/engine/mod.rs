@@ -1,0 +1,58 @@
+//! What runs a network. The seam is [`Engine`] → [`Program`] → [`Session`]; each engine is one file (or folder).
+//!
+//! Not here: what the outputs mean (detect/heads/), threads (pipeline/). An engine takes the letterboxed u8 picture
+//! itself: colour order and normalisation belong to it, because a quantised engine folds them into its first layer.
+
+use crate::model::ModelFolder;
+use crate::preprocess::Letterboxed;
+
+/// Loads models. Slow, once per model.
+pub trait Engine: Send + Sync {
+    fn name(&self) -> &'static str;
+
+    /// Parses, optimises and warms up.
+    fn load(&self, model: &ModelFolder) -> Result<Box<dyn Program>, EngineError>;
+}
+
+/// A network ready to run, shared by all sessions.
+pub trait Program: Send + Sync {
+    /// Names and shapes of the outputs, in graph order, batch dimension included.
+    fn outputs(&self) -> &[OutputInfo];
+
+    /// A session owns its scratch memory: one per thread.
+    fn session(&self) -> Result<Box<dyn Session>, EngineError>;
+}
+
+pub trait Session: Send {
+    /// Runs the network on `input` (`height × width × 3` u8, the size of the model's input, in the model's colour
+    /// order) and overwrites `outputs`. Buffers are reused: no allocation of ours after the first call.
+    fn run(&mut self, input: &Letterboxed, outputs: &mut Outputs) -> Result<(), EngineError>;
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct OutputInfo {
+    pub name: String,
+    pub shape: Vec<usize>,
+}
+
+/// One output tensor: row-major f32, batch dimension included.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Tensor {
+    pub shape: Vec<usize>,
+    pub data: Vec<f32>,
+}
+
+/// All outputs of one run, in the order of [`Program::outputs`].
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Outputs {
+    pub tensors: Vec<Tensor>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The file is no network, or one that this engine cannot run; `reason` names the node where it knows it.
+    #[error("{model}: {reason}")]
+    Load { model: String, reason: String },
+    #[error("{model}: inference failed: {reason}")]
+    Run { model: String, reason: String },
+}

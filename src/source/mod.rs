@@ -1,0 +1,57 @@
+//! Where frames come from. The seam is [`Source`]; each adapter is one file.
+//!
+//! Not here: threads and queues (pipeline/), letterboxing (preprocess/), what to do when a source fails (pipeline/).
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::frame::Frame;
+
+/// What is known of a source once it is open.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SourceInfo {
+    /// For people and for the database: the file's name, `scene:crowd`, later the device.
+    pub name: String,
+    pub width: u32,
+    pub height: u32,
+    /// Nominal frames per second, for progress and for the rate of a drawn video; never for times. 0 if unknown.
+    pub nominal_fps: f64,
+    /// Frames in all, where the source ends and says so.
+    pub frames: Option<u64>,
+    /// Length in media time, where known.
+    pub duration: Option<Duration>,
+    /// A live source is never waited for: its frames go through a `Latest` queue and may be dropped (and counted).
+    /// A file is `false`: no frame is dropped, so a replay is exact.
+    pub live: bool,
+    /// sha256 (hex) of the content where it has one: a clip's bytes, a picture list's names and bytes, a scene's script.
+    /// With it a run that is killed and started again recognises its own rows.
+    pub digest: Option<String>,
+}
+
+/// A stream of frames, in order, on one thread.
+pub trait Source: Send {
+    fn info(&self) -> &SourceInfo;
+
+    /// Fills `frame` (buffer reused) with the next picture. `Ok(false)`: the stream has ended. Frames come in
+    /// presentation order with `stamp.mono` never decreasing; equal or backward file times are lifted, and counted in
+    /// [`Source::warnings`].
+    fn next_frame(&mut self, frame: &mut Frame) -> Result<bool, SourceError>;
+
+    /// Damage that was survived so far, for the end of the run: "3 undecodable pictures skipped".
+    fn warnings(&self) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+/// Why a source cannot be opened or read, in one line that says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    #[error("{path}: {source}")]
+    Io { path: PathBuf, source: std::io::Error },
+    /// The file is not what its name promises, or is damaged; `reason` ends with what to do.
+    #[error("{path}: {reason}")]
+    Unreadable { path: PathBuf, reason: String },
+    /// The source needs a program or feature that is not here.
+    #[error("{what}: {todo}")]
+    Unavailable { what: String, todo: String },
+}

@@ -1,0 +1,1 @@
+//! From detections to tracks: one vehicle, one identity, over time. Not here: lines and counting (count/), threads.
