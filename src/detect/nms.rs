@@ -160,8 +160,7 @@ mod tests {
         let mut kept: Vec<Detection> = Vec::new();
         for index in order {
             let b = boxes[index];
-            let doubled =
-                |k: &Detection| groups.of(k.class) == groups.of(b.class) && k.bbox.iou(&b.bbox) > threshold;
+            let doubled = |k: &Detection| groups.of(k.class) == groups.of(b.class) && k.bbox.iou(&b.bbox) > threshold;
             if !kept.iter().any(doubled) {
                 kept.push(b);
             }

@@ -121,8 +121,12 @@ impl Letterbox {
                 self.luma.plan(horizontal, vertical);
                 // Where 4:2:0 has its colour (H.264, chroma_sample_loc_type 0, what cameras write): horizontally on
                 // every second sample of Y, vertically in the middle between two rows of Y.
-                let across =
-                    Axis { samples: width.div_ceil(2), first: horizontal.first / 2.0, step: step_x / 2.0, ..horizontal };
+                let across = Axis {
+                    samples: width.div_ceil(2),
+                    first: horizontal.first / 2.0,
+                    step: step_x / 2.0,
+                    ..horizontal
+                };
                 let down =
                     Axis { samples: height.div_ceil(2), first: step_y / 4.0 - 0.5, step: step_y / 2.0, ..vertical };
                 self.chroma.plan(across, down);

@@ -44,7 +44,10 @@ mod tests {
             let (mut found, mut reversed) = ([0; 3], [0; 3]);
             row::<false>(&[y], &[u], &[v], &mut found);
             row::<true>(&[y], &[u], &[v], &mut reversed);
-            assert!(found.iter().zip(rgb).all(|(&a, b): (&u8, i32)| (i32::from(a) - b).abs() <= 1), "{found:?} {rgb:?}");
+            assert!(
+                found.iter().zip(rgb).all(|(&a, b): (&u8, i32)| (i32::from(a) - b).abs() <= 1),
+                "{found:?} {rgb:?}"
+            );
             reversed.reverse();
             assert_eq!(found, reversed);
         }

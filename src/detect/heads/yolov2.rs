@@ -91,8 +91,7 @@ impl Yolov2 {
         let logit_threshold = (threshold / (1.0 - threshold)).ln() - 1e-3;
         for (a, anchor) in self.anchors.iter().enumerate() {
             let first = a * (5 + self.logits.len()) * self.channel_step;
-            for (cell, (gy, gx)) in
-                (0..self.rows).flat_map(|gy| (0..self.columns).map(move |gx| (gy, gx))).enumerate()
+            for (cell, (gy, gx)) in (0..self.rows).flat_map(|gy| (0..self.columns).map(move |gx| (gy, gx))).enumerate()
             {
                 let number = |channel: usize| data[first + channel * self.channel_step + cell * self.cell_step];
                 if number(4) < logit_threshold {
