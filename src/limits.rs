@@ -9,6 +9,10 @@ pub const MAX_PIXELS: u64 = 64_000_000;
 /// Largest model file that is read. The biggest official network of the catalogue (YOLOv2 COCO) has 204 MB.
 pub const MAX_MODEL_BYTES: u64 = 512 * 1024 * 1024;
 
+/// Largest tensor between two layers of a network. The first layer of YOLOv2 at 608×608 makes 47 MB; a file that
+/// needs ten times that is broken or made to exhaust the machine, and an allocation that fails cannot be caught.
+pub const MAX_TENSOR_BYTES: u64 = 512 * 1024 * 1024;
+
 /// Candidates above the score threshold that enter NMS, best first. Greedy NMS is quadratic in them; a crowded
 /// street has some hundred boxes, so more means a broken model or a threshold near 0.
 pub const MAX_CANDIDATES: usize = 4096;
