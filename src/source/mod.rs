@@ -2,6 +2,8 @@
 //!
 //! Not here: threads and queues (pipeline/), letterboxing (preprocess/), what to do when a source fails (pipeline/).
 
+pub mod scene;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
