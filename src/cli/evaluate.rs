@@ -1,7 +1,7 @@
 //! `wayside evaluate`: our counts beside hand-counted truth.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
@@ -163,7 +163,7 @@ fn as_json(rows: &[Row], with_misses: bool) -> String {
 
 fn as_table(rows: &[Row]) -> String {
     let mut table = comfy_table::Table::new();
-    table.load_preset(comfy_table::presets::NOTHING);
+    table.load_style(comfy_table::TableStyle::new());
     table.set_header(["clip", "truth", "counted", "matched", "precision", "recall", "F1", "up", "down", "count error"]);
     let mut add = |name: &str, s: &Score| {
         let mut cells = vec![name.to_owned()];
@@ -175,7 +175,7 @@ fn as_table(rows: &[Row]) -> String {
     };
     rows.iter().for_each(|row| add(&row.clip, &row.score));
     add("total", &total(rows));
-    let mut text = table.to_string();
+    let mut text = table.trim_fmt();
     for miss in rows.iter().flat_map(|row| &row.missed) {
         let word = |key: &str| miss[key].as_str().unwrap_or_default().to_owned();
         text += &format!(
@@ -196,4 +196,75 @@ fn as_table(rows: &[Row]) -> String {
 fn truth_and_count(count: &DirectionCount) -> String {
     let most = if count.truth_with_free > count.truth { format!("..{}", count.truth_with_free) } else { String::new() };
     format!("{}{most} → {}", count.truth, count.predicted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evaluate::Way;
+
+    const LINES: &str =
+        r#"{"road": {"file": "road.mp4", "width": 640, "height": 360, "line": [[0, 200], [640, 200]]}}"#;
+    const TRUTH: &str = "clip,event,frame_first_touch,frame_mid,frame_last_touch,x_min,x_max,direction,class_seen,flag\n\
+        road.mp4,1,20,25,30,100,160,down,car,\n\
+        road.mp4,2,80,85,90,100,160,up,truck,\n\
+        road.mp4,3,95,98,99,300,360,up,car,edge_end\n";
+
+    /// A folder as users have it, and the arguments that count it.
+    fn clips(extra: &[&str]) -> (tempfile::TempDir, CountArgs) {
+        #[derive(clap::Parser)]
+        struct Cli {
+            #[command(flatten)]
+            args: CountArgs,
+        }
+        let folder = tempfile::tempdir().unwrap();
+        for (name, text) in [("lines.json", LINES), ("crossings.csv", TRUTH), ("road.mp4", "")] {
+            std::fs::write(folder.path().join(name), text).unwrap();
+        }
+        let clips = folder.path().to_str().unwrap();
+        let cli: Cli = clap::Parser::parse_from(["count", "--clips", clips].iter().chain(extra));
+        (folder, cli.args)
+    }
+
+    /// Counts the car that drives down and misses the truck.
+    fn count(clip: &ClipLine) -> anyhow::Result<Counted> {
+        assert_eq!((clip.key(), clip.line.from.y), ("road", 200.0));
+        let predicted = vec![Predicted { frame: 26, way: Way::Down, class: "car".into(), track: Some(1) }];
+        Ok(Counted { predicted, seen: Vec::new() })
+    }
+
+    fn printed(args: &CountArgs) -> anyhow::Result<String> {
+        let mut out = Vec::new();
+        evaluate(args, &mut out, count)?;
+        Ok(String::from_utf8(out)?)
+    }
+
+    #[test]
+    fn the_table_says_what_was_missed_and_the_predictions_are_on_disk() {
+        let (folder, mut args) = clips(&["--misses"]);
+        args.predictions = Some(folder.path().join("out.csv"));
+        let text = printed(&args).unwrap();
+        assert!(text.contains("1..2 → 0"), "{text}");
+        assert!(text.contains("missed: road event 2 (truck up, frames 80-90): not detected"), "{text}");
+        let csv = std::fs::read_to_string(folder.path().join("out.csv")).unwrap();
+        assert_eq!(csv, "clip,frame,direction,class\nroad.mp4,26,down,car\n");
+    }
+
+    #[test]
+    fn json_has_the_same_figures() {
+        let (_folder, args) = clips(&["--json", "--misses"]);
+        let report: serde_json::Value = serde_json::from_str(&printed(&args).unwrap()).unwrap();
+        assert_eq!(report["clips"][0]["clip"], "road");
+        assert_eq!(report["total"]["recall"], 0.5);
+        assert_eq!(report["total"]["up"], json!({"truth": 1, "truth_with_free": 2, "predicted": 0, "error": 1}));
+        assert_eq!(report["misses"][0]["cause"], "not detected");
+    }
+
+    #[test]
+    fn a_clip_that_is_not_there_is_found_out_before_counting() {
+        let (folder, args) = clips(&[]);
+        std::fs::remove_file(folder.path().join("road.mp4")).unwrap();
+        let error = printed(&args).unwrap_err().to_string();
+        assert!(error.ends_with("road.mp4: no such clip, but lines.json names it"), "{error}");
+    }
 }

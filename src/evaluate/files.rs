@@ -89,8 +89,10 @@ struct RawEvent {
 pub fn read_truth(path: &Path) -> Result<BTreeMap<String, Vec<TruthEvent>>, EvaluateError> {
     let file = std::fs::File::open(path).map_err(|source| io(path, source))?;
     let mut truth: BTreeMap<String, Vec<TruthEvent>> = BTreeMap::new();
-    for (index, row) in csv::Reader::from_reader(file).into_deserialize::<RawEvent>().enumerate() {
-        let raw = row.map_err(|error| unreadable(path, csv_reason(&error)))?;
+    let mut rows = csv::Reader::from_reader(file);
+    let columns = rows.headers().map_err(|error| unreadable(path, error.to_string()))?.clone();
+    for (index, row) in rows.into_deserialize::<RawEvent>().enumerate() {
+        let raw = row.map_err(|error| unreadable(path, csv_reason(&error, &columns)))?;
         if raw.frame_last_touch < raw.frame_first_touch || !(raw.x_min <= raw.x_max) {
             let reason = format!("row {}: frames or x_min/x_max run backwards", index + 1);
             return Err(unreadable(path, reason));
@@ -108,13 +110,12 @@ pub fn read_truth(path: &Path) -> Result<BTreeMap<String, Vec<TruthEvent>>, Eval
     Ok(truth)
 }
 
-/// The csv crate's messages start with its own name and count records from zero; people count lines.
-fn csv_reason(error: &csv::Error) -> String {
+/// The csv crate's messages start with its own name and count fields from zero; people read lines and column names.
+fn csv_reason(error: &csv::Error, columns: &csv::StringRecord) -> String {
     let line = error.position().map_or(1, csv::Position::line);
-    match error.kind() {
-        csv::ErrorKind::Deserialize { err, .. } => format!("line {line}: {}", err.kind()),
-        _ => format!("line {line}: {error}"),
-    }
+    let csv::ErrorKind::Deserialize { err, .. } = error.kind() else { return format!("line {line}: {error}") };
+    let column = err.field().and_then(|field| columns.get(field as usize));
+    format!("line {line}{}: {}", column.map(|name| format!(", {name}")).unwrap_or_default(), err.kind())
 }
 
 /// Writes the predictions of all clips with the columns clip, frame, direction, class: either whole or not at all.
