@@ -9,7 +9,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::clock::Clock;
 use crate::event::{Crossing, Direction};
-use crate::pipeline::{Listener, Stats};
+use crate::pipeline::{Listener, Shutdown, Stats};
 
 /// The words for one source's lines and classes.
 #[derive(Debug, Clone)]
@@ -95,12 +95,13 @@ pub struct Console<'a> {
     pub totals: Totals,
     /// Every crossing so far, where somebody wants them at the end: a run of months does not.
     pub crossings: Option<Vec<(usize, Crossing)>>,
-    draining: bool,
+    shutdown: Shutdown,
+    said: bool,
 }
 
 impl<'a> Console<'a> {
     /// `frames`: of all sources together, where every one says how many it has.
-    pub fn new(names: Vec<Names>, frames: Option<u64>, clock: &'a dyn Clock, quiet: bool) -> Self {
+    pub fn new(names: Vec<Names>, frames: Option<u64>, clock: &'a dyn Clock, shutdown: Shutdown, quiet: bool) -> Self {
         let target = match quiet || !std::io::stderr().is_terminal() {
             true => ProgressDrawTarget::hidden(),
             false => ProgressDrawTarget::stderr(),
@@ -113,18 +114,7 @@ impl<'a> Console<'a> {
         let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
         let bar = ProgressBar::with_draw_target(frames, target).with_style(style);
         let totals = Totals::default();
-        Self { bar, clock, started: clock.mono(), names, totals, crossings: None, draining: false }
-    }
-
-    /// Says once that the first signal was heard.
-    pub fn draining(&mut self) {
-        if !std::mem::replace(&mut self.draining, true) {
-            self.bar.println("finishing what was read; press Ctrl-C again to stop at once");
-        }
-    }
-
-    pub fn names(&self) -> &[Names] {
-        &self.names
+        Self { bar, clock, started: clock.mono(), names, totals, crossings: None, shutdown, said: false }
     }
 
     pub fn finish(&self) {
@@ -153,6 +143,9 @@ impl Listener for Console<'_> {
     }
 
     fn tick(&mut self, stats: &Stats) {
+        if self.shutdown.draining() && !std::mem::replace(&mut self.said, true) {
+            self.bar.suspend(|| eprintln!("finishing what was read; Ctrl-C again stops at once"));
+        }
         let frames: u64 = stats.sources.iter().map(|s| s.processed.get()).sum();
         let seconds = (self.clock.mono() - self.started).as_secs_f64();
         self.bar.set_position(frames);

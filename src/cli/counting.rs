@@ -1,6 +1,7 @@
 //! From a configuration to a finished count: what `count`, `run` and `demo` share.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::process::ExitCode;
 
 use anyhow::Context;
 
@@ -14,15 +15,17 @@ use crate::engine::{Engine, TractEngine};
 use crate::event::Crossing;
 use crate::ledger::{BatchPolicy, Batcher, Ledger, LineInfo, RunInfo, SqliteLedger};
 use crate::model::{self, ModelFolder};
-use crate::pipeline::{self, Job, Observer, Recorder, Shutdown, SourceJob, Stats, Summary};
+use crate::pipeline::{self, Counter, Job, Observer, Recorder, Shutdown, SourceJob, SourceStats, Stats, Summary};
 use crate::source::{self, OpenOptions, Source};
 use crate::track::Tracker;
 
 /// What differs between the verbs.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Options {
     /// Draw every frame of the first source to an mp4 or a folder of jpg.
     pub draw: Option<PathBuf>,
+    /// Watches the first source's frames, where nothing is drawn.
+    pub observer: Option<Box<dyn Observer>>,
     /// Keep every crossing for the caller: not for a run of months.
     pub keep: bool,
     pub quiet: bool,
@@ -42,11 +45,42 @@ pub struct Outcome {
     pub seconds: f64,
 }
 
-/// Runs every source of `config` to its end, or to a signal.
-pub fn count(config: &Config, options: &Options) -> anyhow::Result<Outcome> {
+impl Outcome {
+    /// Prints how the run ended, on stderr, and gives the exit status: 130 where a signal ended it early.
+    pub fn close(&self, config: &Config) -> ExitCode {
+        for (source, warnings) in config.sources.iter().zip(&self.summary.warnings) {
+            for warning in warnings {
+                eprintln!("warning: {}: {warning}", source.name);
+            }
+        }
+        let sum = |counter: fn(&SourceStats) -> &Counter| -> u64 { self.stats.sources.iter().map(|s| counter(s).get()).sum() };
+        let frames = sum(|s| &s.processed);
+        eprintln!("{frames} frames in {:.1} s, {:.0} frames/s", self.seconds, frames as f64 / self.seconds.max(1e-3));
+        for (count, what) in [
+            (sum(|s| &s.missing), "frames were not delivered by the source"),
+            (sum(|s| &s.overload), "frames were dropped: the processor is too slow for this rate"),
+            (self.stats.refused.get(), "values of the network were not numbers and were refused"),
+            (self.stats.over_limit.get(), "detections beyond the limits were dropped"),
+            (self.stats.known.get(), "rows were in the database already: this was counted before"),
+            (self.stats.differing.get(), "rows differ from those of an earlier count of the same clip, which were kept"),
+        ] {
+            if count > 0 {
+                eprintln!("{count} {what}");
+            }
+        }
+        match self.summary.interrupted {
+            true => {
+                eprintln!("ended early by a signal; what was counted so far is stored");
+                ExitCode::from(130)
+            }
+            false => ExitCode::SUCCESS,
+        }
+    }
+}
+
+/// Runs every source of `config` to its end, or until `shutdown` says so.
+pub fn count(config: &Config, mut options: Options, shutdown: &Shutdown) -> anyhow::Result<Outcome> {
     let clock = SystemClock::new();
-    let shutdown = Shutdown::new();
-    shutdown.on_signals().context("cannot listen to signals")?;
 
     let model = model::find(&config.model.name)?;
     let opened = config.sources.iter().map(|s| open_source(s, &model)).collect::<anyhow::Result<Vec<_>>>()?;
@@ -60,8 +94,11 @@ pub fn count(config: &Config, options: &Options) -> anyhow::Result<Outcome> {
         let lines = count_lines(spec, info.width, info.height)?;
         names.push(names_of(spec, &model));
         runs.push(run_info(config, spec, source.as_ref(), &model));
-        let draw = options.draw.as_deref().filter(|_| jobs.is_empty());
-        let observer = draw.map(|path| drawing(path, source.as_ref(), &lines, names.last())).transpose()?;
+        // Taken by the first source.
+        let observer: Option<Box<dyn Observer>> = match options.draw.take() {
+            Some(path) => Some(Box::new(Drawing::new(&path, source.info(), &lines, &names[names.len() - 1])?)),
+            None => options.observer.take(),
+        };
         jobs.push(SourceJob {
             tracker: Tracker::new(config.counting.track.clone()),
             counter: LineCounter::new(lines, config.counting.count.clone()),
@@ -80,7 +117,7 @@ pub fn count(config: &Config, options: &Options) -> anyhow::Result<Outcome> {
     console.crossings = options.keep.then(Vec::new);
     let job = Job { sources: jobs, detectors, recorder };
     let started = clock.mono();
-    let result = pipeline::run(job, &clock, &shutdown, &stats, &mut console);
+    let result = pipeline::run(job, &clock, shutdown, &stats, &mut console);
     let seconds = (clock.mono() - started).as_secs_f64();
     console.finish();
     let table = console.totals.table(&names);
@@ -162,14 +199,4 @@ fn recorder(config: &Config, runs: &[RunInfo], clock: &dyn Clock) -> anyhow::Res
     let runs = runs.iter().map(|info| ledger.begin(info, clock.wall())).collect::<Result<_, _>>()?;
     let policy = BatchPolicy { max_wait: config.database.commit_interval, ..BatchPolicy::default() };
     Ok(Recorder { ledger: Box::new(ledger), runs, batcher: Batcher::new(policy) })
-}
-
-fn drawing(
-    path: &Path,
-    source: &dyn Source,
-    lines: &[CountLine],
-    names: Option<&Names>,
-) -> anyhow::Result<Box<dyn Observer>> {
-    let names = names.cloned().context("a drawing needs the words for its lines")?;
-    Ok(Box::new(Drawing::new(path, source.info(), lines, names)?))
 }
