@@ -9,6 +9,10 @@ pub const MAX_PIXELS: u64 = 64_000_000;
 /// Largest model file that is read. The biggest official network of the catalogue (YOLOv2 COCO) has 204 MB.
 pub const MAX_MODEL_BYTES: u64 = 512 * 1024 * 1024;
 
+/// Longest time without a look whose empty intervals a report lists one by one. A clock that was set from 1970 to today
+/// between a crash and the restart would make millions; a month is longer than a board stays unnoticed.
+pub const MAX_EMPTY_GAP: std::time::Duration = std::time::Duration::from_hours(31 * 24);
+
 /// Candidates above the score threshold that enter NMS, best first. Greedy NMS is quadratic in them; a crowded
 /// street has some hundred boxes, so more means a broken model or a threshold near 0.
 pub const MAX_CANDIDATES: usize = 4096;
