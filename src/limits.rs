@@ -12,6 +12,9 @@ pub const MAX_MODEL_BYTES: u64 = 512 * 1024 * 1024;
 /// Largest tensor between two layers of a network. The first layer of YOLOv2 at 608×608 makes 47 MB; a file that
 /// needs ten times that is broken or made to exhaust the machine, and an allocation that fails cannot be caught.
 pub const MAX_TENSOR_BYTES: u64 = 512 * 1024 * 1024;
+/// Longest time without a look whose empty intervals a report lists one by one. A clock that was set from 1970 to today
+/// between a crash and the restart would make millions; a month is longer than a board stays unnoticed.
+pub const MAX_EMPTY_GAP: std::time::Duration = std::time::Duration::from_hours(31 * 24);
 
 /// Candidates above the score threshold that enter NMS, best first. Greedy NMS is quadratic in them; a crowded
 /// street has some hundred boxes, so more means a broken model or a threshold near 0.

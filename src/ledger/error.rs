@@ -43,6 +43,8 @@ pub enum LedgerError {
     Refused { path: PathBuf, reason: String },
     #[error("{path}: run {run} is already being counted by this process: give its source another name")]
     AlreadyOpen { path: PathBuf, run: i64 },
+    #[error("{path}: has no {what}; there are: {known}")]
+    Unknown { path: PathBuf, what: String, known: String },
     #[error("{path}: {source}")]
     Sqlite { path: PathBuf, source: rusqlite::Error },
 }

@@ -5,16 +5,23 @@
 //! report looks (cli/report.rs).
 
 mod batch;
+mod bins;
 mod check;
 mod error;
-mod open {
-    pub(super) const BUSY_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(5);
-}
+mod lock;
+mod migrate;
+mod open;
+mod report;
+mod run;
+mod spans;
 mod sqlite;
 
 pub use batch::{Batch, BatchPolicy, Batcher, Seen};
+pub use bins::{Bin, ClockKind, CountKey, Counts};
 pub use check::{Finding, Severity, check};
 pub use error::LedgerError;
+pub use report::{LineNames, Query, Range, Report, Series, SeriesGap, State, read_report};
+pub use sqlite::SqliteLedger;
 
 use crate::geometry::Segment;
 
