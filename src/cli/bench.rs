@@ -16,7 +16,7 @@ use crate::geometry::Point;
 use crate::model::{self, ModelFolder};
 use crate::pipeline::{Shutdown, parallel};
 use crate::preprocess::{Letterbox, Letterboxed};
-use crate::source::{OpenOptions, Predecoded, Source};
+use crate::source::{Predecoded, Source};
 use crate::track::Tracker;
 
 /// Measures each stage and the whole.
@@ -199,7 +199,10 @@ fn bench_whole(args: &Args) -> anyhow::Result<ExitCode> {
         engine = engine.max(engine_alone(program.as_ref(), &grey(&model), sessions, runs, &clock)?.1);
         let source = match args.decode {
             true => None,
-            false => Some(Box::new(Predecoded::from_frames(&args.source, frames.clone())) as Box<dyn Source>),
+            false => {
+                let source = counting::open_source(&config.sources[0], &model)?;
+                Some(Box::new(Predecoded::new(source, frames.len())?) as Box<dyn Source>)
+            }
         };
         let options = Options { quiet: true, no_database: true, replace_source: source, ..Options::default() };
         let cpu_before = cpu_seconds();
@@ -261,7 +264,7 @@ fn decode(
     config: &Config,
     clock: &dyn Clock,
 ) -> anyhow::Result<(Vec<Frame>, Timing)> {
-    let mut source = counting::open_source(&config.sources[0], model, OpenOptions::default())?;
+    let mut source = counting::open_source(&config.sources[0], model)?;
     let (mut frames, mut times) = (Vec::new(), Vec::new());
     let mut frame = Frame::default();
     while frames.len() < args.frames.max(1) {

@@ -26,6 +26,8 @@ pub struct Options {
     pub draw: Option<PathBuf>,
     /// Watches the first source's frames, where nothing is drawn.
     pub observer: Option<Box<dyn Observer>>,
+    /// Stands in for the first source: frames that are decoded already.
+    pub replace_source: Option<Box<dyn Source>>,
     /// Keep every crossing for the caller: not for a run of months.
     pub keep: bool,
     pub quiet: bool,
@@ -83,7 +85,13 @@ pub fn count(config: &Config, mut options: Options, shutdown: &Shutdown) -> anyh
     let clock = SystemClock::new();
 
     let model = model::find(&config.model.name)?;
-    let opened = config.sources.iter().map(|s| open_source(s, &model)).collect::<anyhow::Result<Vec<_>>>()?;
+    let mut opened = Vec::new();
+    for source in &config.sources {
+        opened.push(match options.replace_source.take() {
+            Some(replacement) => replacement,
+            None => open_source(source, &model)?,
+        });
+    }
     let detectors = detectors(config, &model, sessions(config))?;
 
     let mut names = Vec::new();
@@ -141,8 +149,8 @@ pub fn open_source(spec: &SourceConfig, model: &ModelFolder) -> anyhow::Result<B
 /// One detector per engine session.
 pub fn detectors(config: &Config, model: &ModelFolder, sessions: usize) -> anyhow::Result<Vec<Detector>> {
     let program = TractEngine.load(model)?;
-    let params = config.counting.detect.params();
-    (0..sessions).map(|_| Ok(Detector::new(model, program.as_ref(), &params)?)).collect()
+    let params = config.counting.detect_params(&model.spec);
+    (0..sessions).map(|_| Ok(Detector::new(&model.spec, program.as_ref(), &params)?)).collect()
 }
 
 /// As configured; 0 is one per core that this process may use.

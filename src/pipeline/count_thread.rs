@@ -117,10 +117,10 @@ fn step(
         send(Event::Gap(gap))?;
     }
 
-    let size = (slot.frame.width as f32, slot.frame.height as f32);
+    let size = (slot.frame.width, slot.frame.height);
     let tracks = lane.tracker.step(stamp.mono, size, &slot.detections);
     lane.crossings.clear();
-    lane.counter.step(&stamp, size, tracks, &mut lane.crossings);
+    lane.counter.step(&stamp, tracks, &mut lane.crossings);
     for crossing in &lane.crossings {
         send(Event::Crossing(crossing.clone()))?;
     }

@@ -8,6 +8,7 @@ mod engine_thread;
 pub mod lanes;
 mod ledger_thread;
 pub mod lossless;
+mod parallel;
 pub mod reorder;
 mod shutdown;
 mod source_thread;
@@ -15,6 +16,7 @@ mod stats;
 
 pub use count_thread::{FrameView, Observer};
 pub use ledger_thread::Recorder;
+pub use parallel::parallel;
 pub use shutdown::Shutdown;
 pub use stats::{Counter, SourceStats, Stats};
 

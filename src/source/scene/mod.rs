@@ -104,6 +104,7 @@ pub struct SceneSource {
     painter: render::Painter,
     info: SourceInfo,
     next: u64,
+    start: Option<i64>,
 }
 
 impl SceneSource {
@@ -119,11 +120,17 @@ impl SceneSource {
             height: HEIGHT,
             nominal_fps: scene.fps,
             frames: Some(scene.frames()),
+            seq_step: 1,
             duration: Some(Duration::from_secs_f64(scene.seconds)),
             live: false,
             digest: Some(scene.digest()),
         };
-        Self { painter: render::Painter::new(&scene), scene, info, next: 0 }
+        Self { painter: render::Painter::new(&scene), scene, info, next: 0, start: None }
+    }
+
+    /// Gives frames a wall time: `start` is the first one's, in Unix microseconds.
+    pub fn starting_at(self, start: Option<i64>) -> Self {
+        Self { start, ..self }
     }
 
     pub fn scene(&self) -> &Scene {
@@ -142,7 +149,9 @@ impl Source for SceneSource {
         }
         let t = self.scene.time_of(self.next);
         self.painter.paint(&self.scene, t, frame);
-        frame.stamp = Stamp { seq: self.next, mono: Duration::from_secs_f64(t), wall: None };
+        let mono = Duration::from_secs_f64(t);
+        let wall = self.start.map(|start| start + mono.as_micros() as i64);
+        frame.stamp = Stamp { seq: self.next, mono, wall };
         self.next += 1;
         Ok(true)
     }
