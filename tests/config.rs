@@ -139,7 +139,7 @@ fn every_mistake_is_one_line_with_its_place() {
         (table("[detekt]"), "my.toml:1: unknown table 'detekt'; did you mean '[detect]'?"),
         (table("score = 0.3"), "my.toml:1: unknown key 'score' outside all tables; it belongs in [detect]"),
         (table("[track]\niou = 0.3"), "my.toml:2: unknown key 'iou' in [track]; it belongs in [detect]"),
-        (table("[source.lines]"), "my.toml:1: write [[source]], once per source"),
+        ("[source]\nname = \"a\"".into(), "my.toml:1: write [[source]], once per source"),
         (table("detect = 3"), "my.toml:1: write [detect], and its keys below it"),
         (table("[detect]\nscore = 1.5"), "my.toml:2: score = 1.5 in [detect]: expected a number from 0 to 1"),
         (table("[detect]\nscore = nan"), "my.toml:2: score = nan in [detect]: expected a number from 0 to 1"),
@@ -185,7 +185,7 @@ fn every_mistake_is_one_line_with_its_place() {
         ("[detect]\n\n".into(), "my.toml:3: no [[source]]: name at least one to count"),
         (source("input = \"clip.mp4\"\n", ""), "my.toml:2: key 'input' is missing in [source]"),
         (source("input", "inptu"), "my.toml:4: unknown key 'inptu' in [source]; did you mean 'input'?"),
-        (format!("{SOURCE}{SOURCE}"), "my.toml:7: two sources are called \"north\": rename one"),
+        (format!("{SOURCE}{SOURCE}"), "my.toml:8: two sources are called \"north\": rename one"),
         (
             source("lines", "every = 0\nlines"),
             "my.toml:5: every = 0 in [source]: expected a whole number from 1 to 1000 frames",
