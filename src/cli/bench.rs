@@ -223,7 +223,7 @@ fn bench_whole(args: &Args) -> anyhow::Result<ExitCode> {
         );
     } else {
         let mut table = Table::new();
-        table.load_preset(presets::UTF8_HORIZONTAL_ONLY).set_header(["stage", "best ms", "median ms"]);
+        table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_header(["stage", "best ms", "median ms"]);
         for (name, t) in &stages {
             table.add_row([name.to_string(), format!("{:.3}", t.best_ms), format!("{:.3}", t.median_ms)]);
         }
@@ -288,7 +288,7 @@ fn stage_times(
     let program = TractEngine.load(model)?;
     let mut session = program.session()?;
     let mut letterbox = Letterbox::new(&model.spec.input);
-    let mut postprocess = config.counting.detect_params(&model.spec).postprocess(&model.spec, program.as_ref())?;
+    let mut postprocess = config.counting.detect.params(&model.spec).postprocess(&model.spec, program.as_ref())?;
     let mut tracker = Tracker::new(config.counting.track.clone());
     let (width, height) = (frames[0].width, frames[0].height);
     let segment = config.sources[0].lines[0].on_picture(width, height).context("the middle of the picture")?;

@@ -67,8 +67,8 @@ pub struct Common {
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     pub every: u32,
 
-    /// Least score of a detection that may begin a track
-    #[arg(long, value_name = "0..1")]
+    /// Least score of a detection that may begin a track, 0 to 1
+    #[arg(long, value_parser = unit_interval)]
     pub score: Option<f32>,
 
     /// The database; created where it is missing
@@ -84,12 +84,32 @@ pub struct Common {
     pub quiet: bool,
 }
 
+impl Default for Common {
+    fn default() -> Self {
+        Self {
+            model: crate::model::BUILT_IN.into(),
+            sessions: 0,
+            every: 1,
+            score: None,
+            db: DatabaseConfig::default().path,
+            no_db: false,
+            quiet: false,
+        }
+    }
+}
+
+/// A number from 0 to 1.
+pub fn unit_interval(text: &str) -> Result<f32, String> {
+    let number = text.parse().ok().filter(|n| (0.0..=1.0).contains(n));
+    number.ok_or_else(|| "expected a number from 0 to 1".into())
+}
+
 impl Common {
     /// A configuration of one source.
     pub fn config(&self, source: SourceConfig) -> anyhow::Result<Config> {
         let mut counting = Counting::default();
         if let Some(score) = self.score {
-            counting.set_score(score)?;
+            counting.set_score(score);
         }
         Ok(Config {
             database: DatabaseConfig { path: self.db.clone(), ..DatabaseConfig::default() },
@@ -130,10 +150,10 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     Ok(outcome.close(&config))
 }
 
-/// The line across the road that every scene brings along.
+/// The line across the road that every scene brings along, drawn upwards: A→B is to the right.
 pub fn scene_line(scene: &Scene) -> anyhow::Result<LineSpec> {
     let line = scene.line();
-    Ok(LineSpec::new("road", line.from, line.to, scene.directions())?)
+    Ok(LineSpec::new("road", line.from, line.to, ["right", "left"])?)
 }
 
 /// A row per crossing in the order of time, then line and track: the same bytes for the same count.

@@ -37,6 +37,12 @@ pub struct DatabaseConfig {
     pub commit_interval: Duration,
 }
 
+impl Default for DatabaseConfig {
+    fn default() -> Self {
+        Self { path: "wayside.db".into(), commit_interval: Duration::from_secs(1) }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq)]
 pub struct ModelConfig {
     /// As `--model` takes it: a name, a model folder, or an ONNX file.
@@ -112,6 +118,15 @@ impl Config {
 }
 
 impl Counting {
+    /// One threshold in all places that know it: what begins a track, and what is matched first.
+    pub fn set_score(&mut self, score: f32) {
+        self.detect.score = score;
+        self.detect.score_low = self.detect.score_low.min(score);
+        self.track.high_score = score;
+        self.track.birth_score = score;
+        self.track.low_score = self.detect.score_low;
+    }
+
     /// sha256 (hex) of what decides the counts of this source, apart from its pictures and the model, which have digests
     /// of their own. With it a run that is killed and started again recognises its own rows.
     pub fn digest(&self, source: &SourceConfig) -> String {
