@@ -3,10 +3,12 @@
 //! Two stages: raw.rs holds the file as written, this file what it means. keys.rs is the one table of keys, ranges and
 //! defaults. Not here: opening what it names (sources, models, databases), the command line's own arguments (cli/).
 
+mod detect;
 pub mod keys;
 mod line;
 mod raw;
 
+pub use detect::DetectConfig;
 pub use line::{DEFAULT_A_TO_B, DEFAULT_B_TO_A, LineError, LineSpec, Unit, name_lines};
 
 use std::path::{Path, PathBuf};
@@ -128,19 +130,25 @@ fn counting(text: &Text, raw: &Raw) -> Result<Counting, ConfigError> {
     let Counting { detect, track, count } = &mut counting;
 
     set(&mut detect.score, &raw.detect.score);
-    if let Some(low) = &raw.detect.score_low {
-        detect.score_low = *low.get_ref();
-    }
-    if detect.score_low > detect.score {
-        let span = raw.detect.score_low.as_ref().map_or(0..0, |low| low.span());
-        let reason =
-            format!("score_low = {} in [detect]: must not be above score = {}", detect.score_low, detect.score);
-        return Err(text.error(span, reason));
-    }
+    detect.score_low = match &raw.detect.score_low {
+        Some(low) if *low.get_ref() > detect.score => {
+            let (low, score) = (low.span(), detect.score);
+            let reason =
+                format!("score_low = {} in [detect]: must not be above score = {score}", &text.text[low.clone()]);
+            return Err(text.error(low, reason));
+        }
+        Some(low) => *low.get_ref(),
+        None => detect.score_low.min(detect.score),
+    };
     set(&mut detect.iou, &raw.detect.iou);
     set(&mut detect.class_agnostic, &raw.detect.class_agnostic);
     set(&mut detect.classes, &raw.detect.classes);
-    set(&mut detect.groups, &raw.detect.groups);
+    if let Some(groups) = &raw.detect.groups {
+        if !detect.class_agnostic && !groups.get_ref().is_empty() {
+            return Err(text.error(groups.span(), "groups in [detect]: mean nothing with class_agnostic = false"));
+        }
+        detect.groups = groups.get_ref().clone();
+    }
 
     (track.high_score, track.birth_score, track.low_score) = (detect.score, detect.score, detect.score_low);
     set(&mut track.confirm_hits, &raw.track.confirm_hits);

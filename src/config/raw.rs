@@ -47,7 +47,7 @@ pub struct RawDetect {
     pub iou: Option<f32>,
     pub class_agnostic: Option<bool>,
     pub classes: Option<Vec<String>>,
-    pub groups: Option<Vec<Vec<String>>>,
+    pub groups: Option<Spanned<Vec<Vec<String>>>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -115,9 +115,13 @@ impl Text<'_> {
             let known = || TABLES.iter().map(|(table, _)| *table).filter(|table| !table.contains('.'));
             let table = name.get_ref().as_ref();
             if !known().any(|known| known == table) {
-                let hint = keys::nearest(table, known()).unwrap_or_default();
-                let what = if value.get_ref().is_table() { "table" } else { "key" };
-                return Err(self.error(name.span(), format!("unknown {what} '{table}'; did you mean '[{hint}]'?")));
+                let reason = if value.get_ref().is_table() {
+                    let hint = keys::nearest(table, known()).unwrap_or_default();
+                    format!("unknown table '{table}'; did you mean '[{hint}]'?")
+                } else {
+                    format!("unknown key '{table}' outside all tables; {}", hint(table, keys::KEYS))
+                };
+                return Err(self.error(name.span(), reason));
             }
             match (table, value.get_ref()) {
                 ("source", DeValue::Array(sources)) if sources.iter().all(|s| s.get_ref().is_table()) => {
@@ -140,9 +144,8 @@ impl Text<'_> {
         for (name, value) in entries {
             let name_text = name.get_ref().as_ref();
             let Some(key) = keys::of_table(table).find(|key| key.name == name_text) else {
-                let hint = keys::nearest(name_text, keys::of_table(table).map(|key| key.name)).unwrap_or_default();
-                let reason = format!("unknown key '{name_text}' in [{table}]; did you mean '{hint}'?");
-                return Err(self.error(name.span(), reason));
+                let hint = hint(name_text, keys::of_table(table));
+                return Err(self.error(name.span(), format!("unknown key '{name_text}' in [{table}]; {hint}")));
             };
             self.check_value(key, value)?;
         }
@@ -163,6 +166,17 @@ impl Text<'_> {
         let shown: String = written.lines().next().unwrap_or_default().chars().take(40).collect();
         let reason = format!("{} = {shown} in [{}]: expected {}", key.name, key.table, key.kind.expects());
         Err(self.error(value.span(), reason))
+    }
+}
+
+/// What may have been meant: the same key of another table, else the nearest of `candidates`.
+fn hint<'a>(name: &str, candidates: impl IntoIterator<Item = &'a Key>) -> String {
+    match keys::KEYS.iter().find(|key| key.name == name) {
+        Some(key) => format!("it belongs in [{}]", key.table),
+        None => {
+            let nearest = keys::nearest(name, candidates.into_iter().map(|key| key.name)).unwrap_or_default();
+            format!("did you mean '{nearest}'?")
+        }
     }
 }
 

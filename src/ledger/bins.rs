@@ -39,6 +39,14 @@ pub struct Bin {
     pub counts: Counts,
 }
 
+impl Bin {
+    /// How much of an interval of this length was seen, 0..=1. (Where a time zone shifts by a part of an interval, one
+    /// interval is longer than the others.)
+    pub fn coverage(&self, interval_us: i64) -> f64 {
+        (self.seen_us as f64 / interval_us as f64).min(1.0)
+    }
+}
+
 /// Intervals of 1, 5, 15 or 60 minutes. On the wall clock they begin at round local times.
 #[derive(Debug, Clone)]
 pub(super) struct Grid {

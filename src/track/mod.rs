@@ -42,6 +42,9 @@ pub struct TrackParams {
     pub max_cost: f32,
     /// Sightings that confirm a track.
     pub confirm_hits: u32,
+    /// How long after its last sighting a track may go on with a detection just because it is where the track should
+    /// be, seconds. Afterwards only a new track that moves alike can be the same vehicle.
+    pub coast_s: f32,
     /// How long a confirmed and an unconfirmed track live unseen, seconds.
     pub memory_s: f32,
     pub tentative_s: f32,
@@ -49,6 +52,15 @@ pub struct TrackParams {
     pub low_memory_s: f32,
     /// A detection that overlaps a matched track by more than this (IoU) begins no track of its own.
     pub duplicate_iou: f32,
+    /// A track whose box shares more than this of the smaller box with a better known one is its shadow (a part of
+    /// the vehicle, a second class for it), and is not believed until it was seen apart from it.
+    pub shadow_overlap: f32,
+    /// … unless it is smaller than this part of the other's area: a motorcycle before a lorry.
+    pub shadow_part: f32,
+    /// A new track this close (sizes) to where a lost one should be is the same vehicle.
+    pub stitch_distance: f32,
+    /// … if their velocities differ by no more than this, sizes per second.
+    pub stitch_speed: f32,
     pub flow_reach: f32,
     pub flow_spread: f32,
 }
@@ -69,10 +81,15 @@ impl Default for TrackParams {
             gate: 4.5,
             max_cost: 7.0,
             confirm_hits: 2,
+            coast_s: 0.7,
             memory_s: 2.0,
             tentative_s: 0.5,
             low_memory_s: 0.7,
             duplicate_iou: 0.6,
+            shadow_overlap: 0.7,
+            shadow_part: 0.1,
+            stitch_distance: 1.0,
+            stitch_speed: 2.0,
             flow_reach: 2.0,
             flow_spread: 1.0,
         }

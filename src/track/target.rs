@@ -19,16 +19,23 @@ pub(super) struct Target {
     /// Natural logarithm of width and height in pixels: growth is then the same for near and far.
     pub lw: Axis,
     pub lh: Axis,
-    pub first_seen: Duration,
     pub last_seen: Duration,
     pub hits: u32,
     pub confirmed: bool,
-    pub best_score: f32,
+    /// Mostly inside a better known vehicle's box when it was last seen.
+    pub shadow: bool,
+    /// Sightings in which it was no shadow of another.
+    pub apart: u32,
+    /// Sum of all scores: how well it is known.
+    pub evidence: f32,
     /// Matched in the current frame.
     pub seen: bool,
+    /// Confirmed in the current frame.
+    pub fresh: bool,
+    /// Now part of another track.
+    pub absorbed: bool,
     /// Where the last flow sample was left.
     pub sampled: Point,
-    pub born: Point,
     votes: [Vote; CLASSES],
 }
 
@@ -52,14 +59,16 @@ impl Target {
             cy: Axis::new(c.y, (p.position_noise * h).powi(2), 0.0, vv),
             lw: Axis::new(w.ln(), p.size_noise.powi(2), 0.0, p.growth.powi(2)),
             lh: Axis::new(h.ln(), p.size_noise.powi(2), 0.0, p.growth.powi(2)),
-            first_seen: now,
             last_seen: now,
             hits: 0,
             confirmed: false,
-            best_score: 0.0,
+            shadow: false,
+            apart: 0,
+            evidence: 0.0,
             seen: true,
+            fresh: false,
+            absorbed: false,
             sampled: c,
-            born: c,
             votes: [Vote::default(); CLASSES],
         };
         t.vote(d);
@@ -73,6 +82,11 @@ impl Target {
 
     pub fn center(&self) -> Point {
         Point::new(self.cx.x, self.cy.x)
+    }
+
+    /// Pixels per second.
+    pub fn velocity(&self) -> Point {
+        Point::new(self.cx.v, self.cy.v)
     }
 
     pub fn bbox(&self) -> BBox {
@@ -108,7 +122,7 @@ impl Target {
 
     fn vote(&mut self, d: &Detection) {
         self.hits += 1;
-        self.best_score = self.best_score.max(d.score);
+        self.evidence += d.score;
         let slot = self.votes.iter_mut().find(|v| v.sightings == 0 || v.class == d.class);
         // More classes than slots: the vehicle is hardly known anyway, its first ones stand.
         if let Some(v) = slot {
@@ -132,13 +146,13 @@ impl Target {
     /// Takes over the state of `later`, which turned out to be the same vehicle.
     pub fn absorb(&mut self, later: &Target) {
         let votes = self.votes;
-        let (id, first, born, hits, best, confirmed) =
-            (self.id, self.first_seen, self.born, self.hits, self.best_score, self.confirmed);
+        let (id, hits, apart, evidence) = (self.id, self.hits, self.apart, self.evidence);
         *self = later.clone();
-        (self.id, self.first_seen, self.born) = (id, first, born);
+        self.id = id;
         self.hits += hits;
-        self.confirmed |= confirmed;
-        self.best_score = self.best_score.max(best);
+        self.apart += apart;
+        self.evidence += evidence;
+        self.confirmed = true;
         for old in votes.iter().filter(|v| v.sightings > 0) {
             if let Some(v) = self.votes.iter_mut().find(|v| v.sightings == 0 || v.class == old.class) {
                 v.class = old.class;

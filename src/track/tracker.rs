@@ -8,7 +8,7 @@ use super::flow::Flow;
 use super::target::{Edges, Target};
 use super::{TrackParams, TrackView};
 use crate::detection::Detection;
-use crate::geometry::Point;
+use crate::geometry::{BBox, Point};
 
 /// Follows the vehicles of one camera. Not thread-safe and not shared: one per source.
 #[derive(Debug)]
@@ -23,6 +23,7 @@ pub struct Tracker {
     assigner: Assigner,
     cost: Vec<f32>,
     rows: Vec<usize>,
+    parked: Vec<usize>,
     high: Vec<usize>,
     low: Vec<usize>,
     used: Vec<bool>,
@@ -40,6 +41,7 @@ impl Tracker {
             assigner: Assigner::default(),
             cost: Vec::new(),
             rows: Vec::new(),
+            parked: Vec::new(),
             high: Vec::new(),
             low: Vec::new(),
             used: Vec::new(),
@@ -59,21 +61,23 @@ impl Tracker {
 
         // First round: every track and the detections that are sure.
         self.rows.clear();
-        self.rows.extend(0..self.targets.len());
+        let (now, coast) = (self.time, self.params.coast_s.max(1.5 * dt));
+        self.rows.extend((0..self.targets.len()).filter(|&r| unseen(&self.targets[r], now) <= coast));
         let high = std::mem::take(&mut self.high);
         self.associate(detections, &high, frame);
         self.high = high;
 
         // Second round: what is left, and was seen a moment ago, may go on with an unsure detection.
-        let (now, memory) = (self.time, self.params.low_memory_s);
+        let memory = self.params.low_memory_s.max(1.5 * dt);
         let targets = &self.targets;
-        self.rows.retain(|&r| !targets[r].seen && (now - targets[r].last_seen).as_secs_f32() <= memory.max(1.5 * dt));
+        self.rows.retain(|&r| !targets[r].seen && unseen(&targets[r], now) <= memory);
         let low = std::mem::take(&mut self.low);
         self.associate(detections, &low, frame);
         self.low = low;
 
         self.give_birth(detections);
         self.confirm();
+        self.stitch(coast);
         self.prune(dt, frame);
         self.learn();
         self.publish();
@@ -130,21 +134,69 @@ impl Tracker {
         }
     }
 
-    /// Confirms tracks with enough sightings.
+    /// Believes tracks that were seen often enough, not counting sightings as the shadow of a better known one.
     fn confirm(&mut self) {
-        for t in &mut self.targets {
-            t.confirmed |= t.hits >= self.params.confirm_hits;
+        for i in 0..self.targets.len() {
+            let t = &self.targets[i];
+            if !t.seen {
+                continue;
+            }
+            let b = t.bbox();
+            let shadow = self.targets.iter().any(|o| {
+                let better = (o.confirmed, o.evidence) > (t.confirmed, t.evidence);
+                let part = o.bbox();
+                o.id != t.id
+                    && o.seen
+                    && better
+                    && shared(&part, &b) > self.params.shadow_overlap
+                    && b.area() > self.params.shadow_part * part.area()
+            });
+            let t = &mut self.targets[i];
+            t.shadow = shadow;
+            t.apart += u32::from(!shadow);
+            t.fresh = !t.confirmed && t.apart >= self.params.confirm_hits;
+            t.confirmed |= t.fresh;
         }
+    }
+
+    /// Gives a vehicle that was lost for a while its identity back: a track that was just confirmed, near where the
+    /// lost one should be now, of its size and with its motion.
+    fn stitch(&mut self, coast: f32) {
+        let (now, p) = (self.time, &self.params);
+        self.rows.clear();
+        self.rows.extend((0..self.targets.len()).filter(|&i| self.targets[i].fresh));
+        self.parked.clear();
+        self.parked.extend((0..self.targets.len()).filter(|&i| {
+            let t = &self.targets[i];
+            t.confirmed && unseen(t, now) > 0.0
+        }));
+        let _ = coast;
+        self.cost.clear();
+        for &r in &self.rows {
+            let new = &self.targets[r];
+            for &l in &self.parked {
+                self.cost.push(stitch_cost(&self.targets[l], new, now, p));
+            }
+        }
+        let pairs = self.assigner.solve(&self.cost, self.rows.len(), self.parked.len(), f32::MAX);
+        for (&r, l) in self.rows.iter().zip(pairs) {
+            if let Some(l) = *l {
+                let new = self.targets[r].clone();
+                self.targets[self.parked[l]].absorb(&new);
+                self.targets[r].absorbed = true;
+            }
+        }
+        self.targets.retain(|t| !t.absorbed);
+        self.targets.iter_mut().for_each(|t| t.fresh = false);
     }
 
     fn prune(&mut self, dt: f32, frame: (u32, u32)) {
         let (now, p) = (self.time, &self.params);
         self.targets.retain(|t| {
-            let unseen = (now - t.last_seen).as_secs_f32();
             let memory = if t.confirmed { p.memory_s } else { p.tentative_s };
             let c = t.center();
             let inside = c.x >= 0.0 && c.y >= 0.0 && c.x <= frame.0 as f32 && c.y <= frame.1 as f32;
-            t.seen || (unseen <= memory.max(1.5 * dt) && inside)
+            t.seen || (unseen(t, now) <= memory.max(1.5 * dt) && inside)
         });
     }
 
@@ -166,11 +218,11 @@ impl Tracker {
             TrackView {
                 id: t.id,
                 bbox: t.bbox(),
-                velocity: Point::new(t.cx.v, t.cy.v),
+                velocity: t.velocity(),
                 class,
                 score,
                 seen: t.seen,
-                confirmed: t.confirmed,
+                confirmed: t.confirmed && !t.shadow,
             }
         }));
     }
@@ -206,4 +258,30 @@ fn pair_cost(t: &Target, d: &Detection, edges: Edges, now: Duration, flow: &Flow
     }
     let norm = std::f32::consts::TAU * (sx * sy).sqrt() / (size * size);
     0.5 * (zx + zy) + norm.ln() + shape
+}
+
+/// How different a lost and a new track are, or infinite if they can't be one vehicle.
+fn stitch_cost(lost: &Target, new: &Target, now: Duration, p: &TrackParams) -> f32 {
+    let size = (lost.size() * new.size()).sqrt();
+    let ratio = (lost.size() / new.size()).ln().abs();
+    let apart = lost.center().distance(new.center()) / size;
+    let (a, b) = (lost.velocity(), new.velocity());
+    let speed = (a.x - b.x).hypot(a.y - b.y) / size;
+    let _ = now;
+    if apart < p.stitch_distance && speed < p.stitch_speed && ratio < 0.5 {
+        apart + speed + ratio
+    } else {
+        f32::INFINITY
+    }
+}
+
+/// Seconds since the last sighting.
+fn unseen(t: &Target, now: Duration) -> f32 {
+    (now - t.last_seen).as_secs_f32()
+}
+
+/// The common part of two boxes, as a fraction of the smaller one.
+fn shared(a: &BBox, b: &BBox) -> f32 {
+    let smaller = a.area().min(b.area());
+    if smaller > 0.0 { a.intersection(b) / smaller } else { 0.0 }
 }
