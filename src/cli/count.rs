@@ -129,8 +129,13 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         }
     }
     name_lines(&mut lines)?;
-    let source =
-        SourceConfig { name: args.source.clone(), input: args.source, start: args.start, every: args.common.every, lines };
+    let source = SourceConfig {
+        name: args.source.clone(),
+        input: args.source,
+        start: args.start,
+        every: args.common.every,
+        lines,
+    };
     let config = args.common.config(source)?;
 
     let shutdown = Shutdown::new();

@@ -65,7 +65,8 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     for (direction, word) in [(Direction::AtoB, &line.a_to_b), (Direction::BtoA, &line.b_to_a)] {
         for (class, label) in outcome.names[0].labels.iter().enumerate() {
             let true_ones = truth.iter().filter(|t| t.direction == direction && t.label() == label).count();
-            let counted = outcome.crossings.iter().filter(|(_, c)| c.direction == direction && c.class as usize == class);
+            let counted =
+                outcome.crossings.iter().filter(|(_, c)| c.direction == direction && c.class as usize == class);
             let counted = counted.count();
             equal &= true_ones == counted;
             if true_ones + counted > 0 {

@@ -15,9 +15,12 @@ use super::input::Layout;
 use super::one_line;
 
 /// An ONNX graph as its file declares it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct GraphInfo {
-    pub inputs: Vec<TensorInfo>,
+    pub input: TensorInfo,
+    /// Of the picture that it takes.
+    pub width: u32,
+    pub height: u32,
     pub outputs: Vec<TensorInfo>,
     /// How often each operator is used.
     pub operators: BTreeMap<String, usize>,
@@ -27,7 +30,7 @@ pub struct GraphInfo {
 }
 
 /// An input or output.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct TensorInfo {
     pub name: String,
     /// ONNX's name of the element type, in lower case: `float`, `float16`, `int64`.
@@ -44,28 +47,31 @@ impl std::fmt::Display for TensorInfo {
     }
 }
 
-/// Reads the graph of an ONNX file. Outputs whose size the file leaves open are worked out for an input of `size`
-/// (width, height), else for the size that the file declares; where neither is known they stay open.
+/// Reads the graph of an ONNX file that takes one picture: of `size` (width, height), or where that is `None` of the
+/// size that the file declares. Outputs whose shape the file leaves open are worked out.
 pub fn inspect(bytes: &[u8], size: Option<(u32, u32)>) -> Result<GraphInfo, String> {
     let model = parse(bytes)?;
+    let input = GraphInput::of(&model, size)?;
     let graph = graph(&model);
-    let mut info = GraphInfo {
-        inputs: fed_inputs(graph).map(tensor_info).collect(),
-        outputs: graph.output.iter().map(tensor_info).collect(),
-        operators: BTreeMap::new(),
-        parameters: graph.initializer.iter().map(|t| volume(&t.dims)).fold(0, u64::saturating_add),
-        opset: opset(&model),
-    };
+    let mut operators = BTreeMap::new();
     for node in &graph.node {
-        *info.operators.entry(node.op_type.clone()).or_default() += 1;
+        *operators.entry(node.op_type.clone()).or_default() += 1;
     }
-    let open = info.outputs.iter().any(|o| o.shape.is_empty() || o.shape.contains(&None));
-    if open && let Ok(input) = GraphInput::of(&model, size) {
-        for (output, shape) in info.outputs.iter_mut().zip(inferred_shapes(&model, &input)?) {
+    let mut outputs: Vec<TensorInfo> = graph.output.iter().map(tensor_info).collect();
+    if outputs.iter().any(|output| output.shape.is_empty() || output.shape.contains(&None)) {
+        for (output, shape) in outputs.iter_mut().zip(inferred_shapes(&model, &input)?) {
             output.shape = shape;
         }
     }
-    Ok(info)
+    Ok(GraphInfo {
+        width: input.width,
+        height: input.height,
+        input: input.info,
+        outputs,
+        operators,
+        parameters: graph.initializer.iter().map(|t| volume(&t.dims)).fold(0, u64::saturating_add),
+        opset: opset(&model),
+    })
 }
 
 /// Decodes the protobuf and refuses, in words, what no engine here can run.
@@ -96,12 +102,14 @@ pub(super) fn parse(bytes: &[u8]) -> Result<ModelProto, String> {
 
 /// The graph of a model that [`parse`] let through.
 pub(super) fn graph(model: &ModelProto) -> &GraphProto {
-    model.graph.as_ref().expect("parse() refuses a model without a graph")
+    // parse() lets no model without a graph through.
+    model.graph.as_ref().expect("a graph")
 }
 
 /// The one picture that a network takes.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct GraphInput {
+    pub info: TensorInfo,
     pub layout: Layout,
     pub width: u32,
     pub height: u32,
@@ -141,9 +149,10 @@ impl GraphInput {
             }
             (Some((w, h)), _) => return Err(format!("input `{input}` does not take a picture of {w}x{h}")),
             (None, (Some(w), Some(h))) if w.max(h) <= crate::limits::MAX_SIDE as usize => (w as u32, h as u32),
-            (None, _) => return Err(format!("input `{input}` leaves its size open")),
+            (None, _) => return Err(format!("input `{input}` leaves its size open: import it with --size 640x640")),
         };
-        Ok(Self { layout, width, height, kind, dynamic: input.shape.contains(&None) })
+        let dynamic = input.shape.contains(&None);
+        Ok(Self { info: input.clone(), layout, width, height, kind, dynamic })
     }
 
     pub(super) fn fact(&self) -> InferenceFact {

@@ -2,9 +2,15 @@
 //!
 //! Not here: running a network (engine/), decoding its outputs (detect/heads/).
 
+mod inspect;
+mod search;
 mod spec;
+mod write;
 
+pub use inspect::{Hints, recognise, stem};
+pub use search::{BUILT_IN, EMBEDDED, Embedded, Listed, find, find_in, list, search_dirs};
 pub use spec::{ColorOrder, HeadKind, InputSpec, ModelSpec, Resize, Task, coco_labels};
+pub use write::Draft;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -53,9 +59,6 @@ pub enum ModelError {
     /// A graph whose meaning isn't known; `reason` says what to do.
     #[error("{file}: {reason}")]
     Unrecognised { file: String, reason: String },
-    /// The head can't read this network's outputs.
-    #[error("{model}: {reason}")]
-    Misfit { model: String, reason: String },
     #[error("no model `{name}`: looked in {looked}; known are: {known} (`wayside model list`)")]
     NotFound { name: String, looked: String, known: String },
 }
@@ -92,12 +95,9 @@ impl ModelFolder {
         Ok(bytes)
     }
 
-    /// The folder, where there is one.
-    pub fn path(&self) -> Option<&Path> {
-        match &self.graph {
-            Graph::File(path) => path.parent(),
-            Graph::Embedded(_) => None,
-        }
+    /// Whether it only sees the synthetic road and is of no use on real pictures.
+    pub fn is_test_network(&self) -> bool {
+        self.spec.name == BUILT_IN
     }
 }
 

@@ -202,10 +202,10 @@ mod tests {
         assert_eq!(gaps.step(stamp(1), 0).count(), 0);
         // Frames 2..=6 are absent: the source lost 3 of them, we threw away 2.
         let found: Vec<_> = gaps.step(stamp(7), 3).collect();
-        assert_eq!(found.iter().map(|g| (g.frames, g.reason)).collect::<Vec<_>>(), [
-            (3, GapReason::Source),
-            (2, GapReason::Overload)
-        ]);
+        assert_eq!(
+            found.iter().map(|g| (g.frames, g.reason)).collect::<Vec<_>>(),
+            [(3, GapReason::Source), (2, GapReason::Overload)]
+        );
         assert_eq!((found[0].from, found[0].to), (stamp(1), stamp(7)));
     }
 

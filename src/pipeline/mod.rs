@@ -206,7 +206,9 @@ pub fn run(
                 tx
             });
             counted.push(count_thread::Lane::new(&infos[index], sessions, tracker, counter, observer, home_tx));
-            start!(source_threads, format!("source-{index}"), move || source_thread::run(shared, index, source, home_rx));
+            start!(source_threads, format!("source-{index}"), move || source_thread::run(
+                shared, index, source, home_rx
+            ));
         }
         for (index, detector) in job.detectors.into_iter().enumerate() {
             let tx = detected_tx.clone();
