@@ -2,7 +2,25 @@
 //!
 //! Not here: threads and queues (pipeline/), letterboxing (preprocess/), what to do when a source fails (pipeline/).
 
-use std::path::PathBuf;
+#[cfg(feature = "clip")]
+mod clip;
+mod digest;
+mod every;
+mod ffmpeg;
+#[cfg(feature = "clip")]
+mod h264;
+#[cfg(feature = "clip")]
+mod mp4;
+mod open;
+mod pictures;
+mod predecoded;
+mod timeline;
+
+pub use every::Every;
+pub use open::{OpenOptions, open};
+pub use predecoded::Predecoded;
+
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::frame::Frame;
@@ -37,6 +55,11 @@ pub trait Source: Send {
     /// [`Source::warnings`].
     fn next_frame(&mut self, frame: &mut Frame) -> Result<bool, SourceError>;
 
+    /// Passes over the next picture as cheaply as the source can; `Ok(false)` at the end. `scratch` may be overwritten.
+    fn skip_frame(&mut self, scratch: &mut Frame) -> Result<bool, SourceError> {
+        self.next_frame(scratch)
+    }
+
     /// Damage that was survived so far, for the end of the run: "3 undecodable pictures skipped".
     fn warnings(&self) -> Vec<String> {
         Vec::new()
@@ -54,4 +77,9 @@ pub enum SourceError {
     /// The source needs a program or feature that is not here.
     #[error("{what}: {todo}")]
     Unavailable { what: String, todo: String },
+}
+
+/// A path's last component, for people.
+fn file_name(path: &Path) -> String {
+    path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
 }
