@@ -128,7 +128,9 @@ impl Tracker {
                 seen.any(|t| t.bbox().iou(&d.bbox) > self.params.duplicate_iou)
             };
             if !self.used[i] && d.score >= self.params.birth_score && !duplicate() {
-                self.targets.push(Target::new(self.next_id, self.time, d, &self.params));
+                let size = d.bbox.area().sqrt().max(1.0);
+                let growth = self.flow.growth(d.bbox.center(), size);
+                self.targets.push(Target::new(self.next_id, self.time, d, growth, &self.params));
                 self.next_id += 1;
             }
         }
@@ -205,7 +207,7 @@ impl Tracker {
         for t in self.targets.iter_mut().filter(|t| t.seen && t.hits >= 3) {
             let (c, size) = (t.center(), t.size());
             if c.distance(t.sampled) >= size {
-                self.flow.add(c, size, Point::new(t.cx.v / size, t.cy.v / size));
+                self.flow.add(c, size, Point::new(t.cx.v / size, t.cy.v / size), t.growth());
                 t.sampled = c;
             }
         }
@@ -249,12 +251,12 @@ fn pair_cost(t: &Target, d: &Detection, edges: Edges, now: Duration, flow: &Flow
     let shape = 0.5 * (zw + zh);
     if t.hits == 1 {
         let dt = (now - t.last_seen).as_secs_f32().max(1e-3);
-        let v = Point::new(dx / size / dt, dy / size / dt);
-        if v.x.hypot(v.y) > p.max_speed + 1.0 / dt * p.position_noise * 3.0 {
+        let way = Point::new(dx / size, dy / size);
+        let var = (rx + ry) / (size * size);
+        if way.x.hypot(way.y) > p.max_speed * dt + 3.0 * p.position_noise {
             return f32::INFINITY;
         }
-        let var = (rx + ry) / (size * size) / (dt * dt);
-        return flow.surprise(t.center(), size, v, var) + 2.0 * dt.ln() + shape;
+        return flow.surprise(t.center(), size, way, dt, var) + shape;
     }
     let norm = std::f32::consts::TAU * (sx * sy).sqrt() / (size * size);
     0.5 * (zx + zy) + norm.ln() + shape
