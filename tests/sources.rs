@@ -7,6 +7,7 @@ use std::time::Duration;
 use wayside::frame::{Frame, PixelFormat};
 use wayside::source::{OpenOptions, Source, open};
 
+#[cfg(feature = "clip")]
 fn assets() -> Option<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/assets");
     if folder.is_dir() {
@@ -60,6 +61,7 @@ fn read_all(source: &mut dyn Source, keep: impl Fn(u64) -> bool) -> (u64, Vec<Fr
 }
 
 /// (file, frames) of both clip folders' lines.json.
+#[cfg(feature = "clip")]
 fn clips(assets: &Path) -> Vec<(PathBuf, u64)> {
     let mut clips = Vec::new();
     for folder in ["clips", "clips-hard"] {
