@@ -1,6 +1,8 @@
 //! Every source against real clips, ffmpeg's own decoding, and damaged files.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
+#[cfg(feature = "clip")]
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
