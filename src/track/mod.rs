@@ -48,6 +48,7 @@ pub struct TrackParams {
     /// … but no longer than it has been known, and this much at least: what was seen twice within 0.1 s says nothing of
     /// where it is half a second later.
     pub young_s: f32,
+    pub trust: f32,
     /// How long a confirmed and an unconfirmed track live unseen, seconds.
     pub memory_s: f32,
     pub tentative_s: f32,
@@ -86,6 +87,7 @@ impl Default for TrackParams {
             confirm_hits: 2,
             coast_s: 0.7,
             young_s: 0.1,
+            trust: 3.0,
             memory_s: 3.0,
             tentative_s: 0.5,
             low_memory_s: 0.7,

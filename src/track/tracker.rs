@@ -65,7 +65,7 @@ impl Tracker {
         let young = self.params.young_s.max(1.5 * dt);
         self.rows.extend(
             (0..self.targets.len())
-                .filter(|&r| unseen(&self.targets[r], now) <= coast.min(self.targets[r].age().max(young))),
+                .filter(|&r| unseen(&self.targets[r], now) <= coast.min((self.params.trust * self.targets[r].age()).max(young))),
         );
         let high = std::mem::take(&mut self.high);
         self.associate(detections, &high, frame);
