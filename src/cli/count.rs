@@ -1,5 +1,3 @@
-use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -7,6 +5,7 @@ use anyhow::Context;
 
 use super::counting::{self, Options, Outcome};
 use crate::config::{Config, Counting, DatabaseConfig, LineSpec, ModelConfig, SourceConfig, name_lines, parse_start};
+use crate::part_file;
 use crate::pipeline::Shutdown;
 use crate::source::scene::Scene;
 
@@ -67,8 +66,8 @@ pub struct Common {
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     pub every: u32,
 
-    /// Least score of a detection that may begin a track
-    #[arg(long, value_name = "0..1")]
+    /// Least score of a detection that may begin a track, 0 to 1
+    #[arg(long)]
     pub score: Option<f32>,
 
     /// The database; created where it is missing
@@ -82,6 +81,20 @@ pub struct Common {
     /// No progress bar
     #[arg(long, short)]
     pub quiet: bool,
+}
+
+impl Default for Common {
+    fn default() -> Self {
+        Self {
+            model: crate::model::BUILT_IN.into(),
+            sessions: 0,
+            every: 1,
+            score: None,
+            db: DatabaseConfig::default().path,
+            no_db: false,
+            quiet: false,
+        }
+    }
 }
 
 impl Common {
@@ -135,10 +148,10 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     Ok(outcome.close(&config))
 }
 
-/// The line across the road that every scene brings along.
+/// The line across the road that every scene brings along, drawn upwards: A→B is to the right.
 pub fn scene_line(scene: &Scene) -> anyhow::Result<LineSpec> {
     let line = scene.line();
-    Ok(LineSpec::new("road", line.from, line.to, scene.directions())?)
+    Ok(LineSpec::new("road", line.from, line.to, ["right", "left"])?)
 }
 
 /// A row per crossing in the order of time, then line and track: the same bytes for the same count.
@@ -163,18 +176,6 @@ fn write_csv(path: &Path, outcome: &Outcome) -> anyhow::Result<()> {
             format!("{:.1}", c.at.y),
         ])?;
     }
-    replace_file(path, &rows.into_inner()?)
-}
-
-/// Writes beside the file and renames, so that nobody ever finds half of it.
-fn replace_file(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let write = || -> std::io::Result<()> {
-        fs::create_dir_all(folder)?;
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
-        file.write_all(bytes)?;
-        file.persist(path)?;
-        Ok(())
-    };
-    write().with_context(|| format!("{}: cannot be written", path.display()))
+    let bytes = rows.into_inner()?;
+    part_file::write(path, &bytes).with_context(|| format!("{}: cannot be written", path.display()))
 }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 
 use super::console::{Console, LineNames, Names};
-use super::drawing::Drawing;
+use super::drawing::{Drawing, Snapshot};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, SourceConfig};
 use crate::count::{CountLine, LineCounter};
@@ -24,6 +24,8 @@ use crate::track::Tracker;
 pub struct Options {
     /// Draw every frame of the first source to an mp4 or a folder of jpg.
     pub draw: Option<PathBuf>,
+    /// Draw the first source's fullest frame to this jpg.
+    pub snapshot: Option<PathBuf>,
     /// Watches the first source's frames, where nothing is drawn.
     pub observer: Option<Box<dyn Observer>>,
     /// Stands in for the first source: frames that are decoded already.
@@ -103,9 +105,11 @@ pub fn count(config: &Config, mut options: Options, shutdown: &Shutdown) -> anyh
         names.push(names_of(spec, &model));
         runs.push(run_info(config, spec, source.as_ref(), &model));
         // Taken by the first source.
-        let observer: Option<Box<dyn Observer>> = match options.draw.take() {
-            Some(path) => Some(Box::new(Drawing::new(&path, source.info(), &lines, &names[names.len() - 1])?)),
-            None => options.observer.take(),
+        let words = &names[names.len() - 1];
+        let observer: Option<Box<dyn Observer>> = match (options.draw.take(), options.snapshot.take()) {
+            (Some(path), _) => Some(Box::new(Drawing::new(&path, source.info(), &lines, words)?)),
+            (None, Some(path)) => Some(Box::new(Snapshot::new(&path, &lines, words))),
+            (None, None) => options.observer.take(),
         };
         jobs.push(SourceJob {
             tracker: Tracker::new(config.counting.track.clone()),

@@ -6,7 +6,6 @@ use comfy_table::{CellAlignment, Table, presets};
 
 use super::count::{Common, scene_line};
 use super::counting::{self, Options};
-use super::drawing::Snapshot;
 use crate::config::SourceConfig;
 use crate::event::Direction;
 use crate::pipeline::Shutdown;
@@ -55,14 +54,13 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         common.config(SourceConfig { name: name.clone(), input: name, start: None, every: args.every, lines })?;
     let shutdown = Shutdown::new();
     shutdown.on_signals().context("cannot listen to signals")?;
-    let snapshot = Snapshot::new(&picture, &config)?;
-    let options = Options { observer: Some(Box::new(snapshot)), keep: true, ..Options::default() };
+    let options = Options { snapshot: Some(picture.clone()), keep: true, ..Options::default() };
     let outcome = counting::count(&config, options, &shutdown)?;
 
     let truth = scene.truth(&scene.line());
     let line = &config.sources[0].lines[0];
     let mut table = Table::new();
-    table.load_preset(presets::UTF8_HORIZONTAL_ONLY).set_header(["direction", "class", "truth", "counted"]);
+    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_header(["direction", "class", "truth", "counted"]);
     let mut equal = true;
     for (direction, word) in [(Direction::AtoB, &line.a_to_b), (Direction::BtoA, &line.b_to_a)] {
         for (class, label) in outcome.names[0].labels.iter().enumerate() {

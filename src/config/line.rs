@@ -84,6 +84,15 @@ impl LineSpec {
         }
         Ok(segment)
     }
+
+    /// Relative to a picture of this size, 0..=1 for a line inside it: as it is stored.
+    pub fn relative(&self, width: f32, height: f32) -> Segment {
+        let [from, to] = [self.from, self.to].map(|p| match self.unit {
+            Unit::Relative => p,
+            Unit::Pixels => Point::new(p.x / width, p.y / height),
+        });
+        Segment::new(from, to)
+    }
 }
 
 impl FromStr for LineSpec {
@@ -176,6 +185,7 @@ mod tests {
         let relative = line("0.25,0.5,0.75,0.5").on_picture(640, 360).unwrap();
         assert_eq!(relative, line("160,180,480,180").on_picture(640, 360).unwrap());
         assert_eq!(relative.signed_distance(Point::new(300.0, 200.0)), 20.0, "below is side B");
+        assert_eq!(line("160,180,480,180").relative(640.0, 360.0), line("0.25,0.5,0.75,0.5").relative(640.0, 360.0));
     }
 
     #[test]

@@ -17,7 +17,9 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 
 use crate::count::{Anchor, CountParams};
+use crate::detect::DetectParams;
 use crate::geometry::Point;
+use crate::model::ModelSpec;
 use crate::track::TrackParams;
 use raw::{Raw, RawLine, RawSource, Text};
 
@@ -43,6 +45,18 @@ pub struct ModelConfig {
     pub name: String,
     /// 0: one per processor core.
     pub sessions: usize,
+}
+
+impl Default for DatabaseConfig {
+    fn default() -> Self {
+        Self { path: "wayside.db".into(), commit_interval: Duration::from_secs(1) }
+    }
+}
+
+impl Default for ModelConfig {
+    fn default() -> Self {
+        Self { name: "scene".into(), sessions: 0 }
+    }
 }
 
 /// Everything but the source and the model that decides what is counted.
@@ -75,6 +89,11 @@ pub enum ConfigError {
     Invalid { path: PathBuf, line: usize, reason: String },
 }
 
+/// A score that is none.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[error("score {0}: expected a number from 0 to 1")]
+pub struct ScoreError(f32);
+
 impl Config {
     /// Reads and checks a file.
     ///
@@ -89,18 +108,13 @@ impl Config {
     pub fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
         let text = Text { path, text };
         let raw = text.read()?;
-        Ok(Self {
-            database: DatabaseConfig {
-                path: raw.database.path.as_deref().unwrap_or("wayside.db").into(),
-                commit_interval: Duration::from_secs_f64(raw.database.commit_interval.unwrap_or(1.0)),
-            },
-            model: ModelConfig {
-                name: raw.model.name.clone().unwrap_or_else(|| "scene".into()),
-                sessions: raw.model.sessions.unwrap_or(0),
-            },
-            counting: counting(&text, &raw)?,
-            sources: sources(&text, raw.source)?,
-        })
+        let mut database = DatabaseConfig::default();
+        set(&mut database.path, &raw.database.path.as_ref().map(PathBuf::from));
+        set(&mut database.commit_interval, &raw.database.commit_interval.map(Duration::from_secs_f64));
+        let mut model = ModelConfig::default();
+        set(&mut model.name, &raw.model.name);
+        set(&mut model.sessions, &raw.model.sessions);
+        Ok(Self { database, model, counting: counting(&text, &raw)?, sources: sources(&text, raw.source)? })
     }
 
     /// sha256 (hex) of all that decides counts, over all sources: comments, order of keys, spelling of numbers, the
@@ -112,6 +126,29 @@ impl Config {
 }
 
 impl Counting {
+    /// The detector's part, for this model.
+    pub fn detect_params(&self, model: &ModelSpec) -> DetectParams {
+        self.detect.params(model)
+    }
+
+    /// `[detect] score` alone: the lower score follows where it would be above.
+    ///
+    /// # Errors
+    /// A number that is no share, as one line.
+    pub fn set_score(&mut self, score: f32) -> Result<(), ScoreError> {
+        if !(0.0..=1.0).contains(&score) {
+            return Err(ScoreError(score));
+        }
+        self.set_scores(score, self.detect.score_low.min(score));
+        Ok(())
+    }
+
+    /// The tracker has the same two thresholds: what begins a track and what may continue one.
+    fn set_scores(&mut self, score: f32, low: f32) {
+        (self.detect.score, self.detect.score_low) = (score, low);
+        (self.track.high_score, self.track.birth_score, self.track.low_score) = (score, score, low);
+    }
+
     /// sha256 (hex) of what decides the counts of this source, apart from its pictures and the model, which have digests
     /// of their own. With it a run that is killed and started again recognises its own rows.
     pub fn digest(&self, source: &SourceConfig) -> String {
@@ -127,19 +164,20 @@ fn hex_sha256(text: &str) -> String {
 
 fn counting(text: &Text, raw: &Raw) -> Result<Counting, ConfigError> {
     let mut counting = Counting::default();
-    let Counting { detect, track, count } = &mut counting;
-
-    set(&mut detect.score, &raw.detect.score);
-    detect.score_low = match &raw.detect.score_low {
-        Some(low) if *low.get_ref() > detect.score => {
-            let (low, score) = (low.span(), detect.score);
-            let reason =
-                format!("score_low = {} in [detect]: must not be above score = {score}", &text.text[low.clone()]);
-            return Err(text.error(low, reason));
+    let mut score = counting.detect.score;
+    set(&mut score, &raw.detect.score);
+    let low = match &raw.detect.score_low {
+        Some(low) if *low.get_ref() > score => {
+            let written = &text.text[low.span()];
+            let reason = format!("score_low = {written} in [detect]: must not be above score = {score}");
+            return Err(text.error(low.span(), reason));
         }
         Some(low) => *low.get_ref(),
-        None => detect.score_low.min(detect.score),
+        None => counting.detect.score_low.min(score),
     };
+    counting.set_scores(score, low);
+
+    let Counting { detect, track, count } = &mut counting;
     set(&mut detect.iou, &raw.detect.iou);
     set(&mut detect.class_agnostic, &raw.detect.class_agnostic);
     set(&mut detect.classes, &raw.detect.classes);
@@ -150,7 +188,6 @@ fn counting(text: &Text, raw: &Raw) -> Result<Counting, ConfigError> {
         detect.groups = groups.get_ref().clone();
     }
 
-    (track.high_score, track.birth_score, track.low_score) = (detect.score, detect.score, detect.score_low);
     set(&mut track.confirm_hits, &raw.track.confirm_hits);
     set(&mut track.memory_s, &raw.track.memory);
 

@@ -1,8 +1,9 @@
 //! Why the database cannot be used, in one line that says what to do. Not here: which step failed (the caller knows).
 
+use std::io;
 use std::path::{Path, PathBuf};
 
-use rusqlite::ErrorCode;
+use rusqlite::{ErrorCode, ffi};
 
 #[derive(Debug, thiserror::Error)]
 pub enum LedgerError {
@@ -58,6 +59,10 @@ impl LedgerError {
             Some(ErrorCode::NotADatabase) => Self::NotADatabase { path },
             Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied | ErrorCode::CannotOpen) => Self::ReadOnly { path },
             Some(ErrorCode::DiskFull) => Self::Full { path },
+            // The -shm file could not grow: in practice there was no room for it.
+            Some(ErrorCode::SystemIoFailure) if extended_code(&source) == Some(ffi::SQLITE_IOERR_SHMSIZE) => {
+                Self::Full { path }
+            }
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
                 Self::Busy { path, seconds: super::open::BUSY_TIMEOUT.as_secs() }
             }
@@ -67,4 +72,18 @@ impl LedgerError {
             _ => Self::Sqlite { path, source },
         }
     }
+
+    /// For the files beside the database.
+    pub(super) fn io(path: &Path, error: &io::Error) -> Self {
+        let path = path.to_path_buf();
+        match error.kind() {
+            io::ErrorKind::StorageFull => Self::Full { path },
+            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => Self::ReadOnly { path },
+            _ => Self::Disk { path, reason: error.to_string() },
+        }
+    }
+}
+
+fn extended_code(error: &rusqlite::Error) -> Option<i32> {
+    error.sqlite_error().map(|error| error.extended_code)
 }

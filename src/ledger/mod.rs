@@ -15,6 +15,8 @@ mod report;
 mod run;
 mod spans;
 mod sqlite;
+#[cfg(test)]
+mod tests;
 
 pub use batch::{Batch, BatchPolicy, Batcher, Seen};
 pub use bins::{Bin, ClockKind, CountKey, Counts};

@@ -207,7 +207,11 @@ impl<'a> Reading<'a> {
         let unknown = |what: String, sql: &str| {
             let names = conn.prepare(sql).and_then(|mut s| s.query_map([], |row| row.get(0))?.collect());
             let known: Vec<String> = names.map_err(|error| LedgerError::new(path, error))?;
-            Err(LedgerError::Unknown { path: path.into(), what, known: known.join(", ") })
+            Err(LedgerError::Unknown {
+                path: path.into(),
+                what,
+                known: if known.is_empty() { "none".into() } else { known.join(", ") },
+            })
         };
         match (&self.query.source, self.query.run, &self.query.line) {
             (Some(source), None, _) if self.runs.is_empty() => {

@@ -64,6 +64,11 @@ impl OpenRun {
         self.passages.get(&key).copied().unwrap_or(0)
     }
 
+    #[cfg(test)]
+    pub fn remembered(&self) -> usize {
+        self.passages.len()
+    }
+
     /// One more passage is committed.
     pub fn passed(&mut self, key: PassageKey) {
         if self.passages.len() >= REMEMBERED_PASSAGES && !self.passages.contains_key(&key) {

@@ -27,7 +27,7 @@ impl SqliteLedger {
     /// `crashed`.
     pub fn open(path: &Path) -> Result<Self, LedgerError> {
         let conn = open::writable(path)?;
-        let disk = |error: std::io::Error| LedgerError::Disk { path: path.into(), reason: error.to_string() };
+        let disk = |error| LedgerError::io(path, &error);
         let mut lock = WriterLock::acquire(path).map_err(disk)?;
         if lock.alone {
             run::close_crashed(&conn).map_err(|error| LedgerError::new(path, error))?;
@@ -52,6 +52,11 @@ impl SqliteLedger {
     #[cfg(test)]
     pub(super) fn conn(&self) -> &Connection {
         &self.conn
+    }
+
+    #[cfg(test)]
+    pub(super) fn remembered_passages(&self, run: RunId) -> usize {
+        self.runs[&run].remembered()
     }
 
     fn not_open(&self, run: RunId) -> LedgerError {

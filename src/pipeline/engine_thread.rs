@@ -22,6 +22,6 @@ pub(super) fn run(shared: &Shared<'_>, mut detector: Detector, detected: Tx<Dete
         }
     }
     let counters = detector.counters();
-    shared.stats.refused.add(counters.refused);
-    shared.stats.over_limit.add(counters.over_limit);
+    shared.stats.refused.add(counters.not_finite);
+    shared.stats.over_limit.add(counters.over_candidates + counters.over_detections);
 }

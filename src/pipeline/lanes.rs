@@ -90,7 +90,8 @@ impl<T> Lanes<T> {
                 return None;
             }
             let count = state.lanes.len();
-            for lane in (0..count).map(|i| (state.turn + i) % count) {
+            let turn = state.turn;
+            for lane in (0..count).map(|i| (turn + i) % count) {
                 let this = &mut state.lanes[lane];
                 if let Some(item) = this.waiting.pop_front() {
                     let ticket = this.next_ticket;

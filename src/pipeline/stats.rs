@@ -33,7 +33,7 @@ pub struct Stats {
     pub differing: Counter,
     /// Scores or boxes that were not numbers, refused by the heads and by NMS.
     pub refused: Counter,
-    /// Candidates and detections beyond the limits of limits.rs.
+    /// Candidates beyond their limit, and pictures with more objects than theirs (limits.rs).
     pub over_limit: Counter,
     /// Microseconds from the start of the pipeline to the first processed frame.
     pub first_frame_us: Counter,

@@ -2,6 +2,7 @@
 //! sighting of a fast car is several lengths away from the first, and only this tells which way to look.
 //! Not here: tracks, association.
 
+use super::target::approach;
 use crate::geometry::Point;
 
 /// Samples that are remembered; the oldest is forgotten first. A vehicle leaves one per length that it travels, so
@@ -13,6 +14,7 @@ struct Sample {
     at: Point,
     size: f32,
     velocity: Point,
+    growth: f32,
 }
 
 /// Velocities here are in object sizes per second, so that near and far vehicles of a lane agree.
@@ -33,8 +35,8 @@ impl Flow {
         Self { samples: Vec::with_capacity(CAPACITY), oldest: 0, reach, spread, free }
     }
 
-    pub fn add(&mut self, at: Point, size: f32, velocity: Point) {
-        let sample = Sample { at, size, velocity };
+    pub fn add(&mut self, at: Point, size: f32, velocity: Point, growth: f32) {
+        let sample = Sample { at, size, velocity, growth };
         if self.samples.len() < CAPACITY {
             self.samples.push(sample);
         } else {
@@ -43,24 +45,35 @@ impl Flow {
         }
     }
 
-    /// −ln of the probability density that an object of `size` at `at` moves with `velocity`, when the velocity was
-    /// measured with variance `var`.
-    pub fn surprise(&self, at: Point, size: f32, velocity: Point, var: f32) -> f32 {
+    /// −ln of the probability density (per size²) that an object of `size` at `at` is `way` sizes further after `dt`
+    /// seconds, when the way was measured with variance `var`.
+    pub fn surprise(&self, at: Point, size: f32, way: Point, dt: f32, var: f32) -> f32 {
         // One sample's worth of doubt: unknown places, and vehicles that do what none did before.
         let mut weight = 1.0;
-        let mut density = gauss2(velocity.x, velocity.y, self.free * self.free + var);
-        for s in &self.samples {
-            let (dx, dy) = ((at.x - s.at.x) / (self.reach * size), (at.y - s.at.y) / (self.reach * size));
-            let near = dx * dx + dy * dy;
-            let ratio = (size / s.size).ln() / 0.5;
-            if near < 9.0 {
-                let w = (-0.5 * (near + ratio * ratio)).exp();
-                weight += w;
-                density +=
-                    w * gauss2(velocity.x - s.velocity.x, velocity.y - s.velocity.y, self.spread * self.spread + var);
-            }
+        let mut density = gauss2(way.x, way.y, (self.free * dt).powi(2) + var);
+        for (s, w) in self.near(at, size) {
+            let t = dt * approach(s.growth, dt);
+            weight += w;
+            density += w * gauss2(way.x - s.velocity.x * t, way.y - s.velocity.y * t, (self.spread * t).powi(2) + var);
         }
         -(density / weight).max(f32::MIN_POSITIVE).ln()
+    }
+
+    /// The usual growth of a box at this place, per second; 0 where nothing is known.
+    pub fn growth(&self, at: Point, size: f32) -> f32 {
+        let (sum, weight) =
+            self.near(at, size).fold((0.0, 1.0), |(sum, weight), (s, w)| (sum + w * s.growth, weight + w));
+        sum / weight
+    }
+
+    /// Samples of the neighbourhood and of similar size, with their weights, 0..=1.
+    fn near(&self, at: Point, size: f32) -> impl Iterator<Item = (&Sample, f32)> {
+        self.samples.iter().filter_map(move |s| {
+            let (dx, dy) = ((at.x - s.at.x) / (self.reach * size), (at.y - s.at.y) / (self.reach * size));
+            let ratio = (size / s.size).ln() / 0.5;
+            let far = dx * dx + dy * dy + ratio * ratio;
+            (far < 9.0).then(|| (s, (-0.5 * far).exp()))
+        })
     }
 }
 

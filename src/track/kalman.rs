@@ -27,6 +27,13 @@ impl Axis {
         self.vv += q * dt;
     }
 
+    /// Multiplies the rate by `k`.
+    pub fn scale_rate(&mut self, k: f32) {
+        self.v *= k;
+        self.xv *= k;
+        self.vv *= k * k;
+    }
+
     /// Takes in a measurement of `x` with variance `r`.
     pub fn update(&mut self, measured: f32, r: f32) {
         let (kx, kv) = (self.xx / (self.xx + r), self.xv / (self.xx + r));

@@ -19,6 +19,7 @@ pub(super) struct Target {
     /// Natural logarithm of width and height in pixels: growth is then the same for near and far.
     pub lw: Axis,
     pub lh: Axis,
+    pub first_seen: Duration,
     pub last_seen: Duration,
     pub hits: u32,
     pub confirmed: bool,
@@ -48,7 +49,8 @@ struct Vote {
 }
 
 impl Target {
-    pub fn new(id: u64, now: Duration, d: &Detection, p: &TrackParams) -> Self {
+    /// From the first sighting. `growth` is what vehicles at this place have been seen to do.
+    pub fn new(id: u64, now: Duration, d: &Detection, growth: f32, p: &TrackParams) -> Self {
         let c = d.bbox.center();
         let (w, h) = (d.bbox.width().max(1.0), d.bbox.height().max(1.0));
         let size = (w * h).sqrt();
@@ -57,8 +59,9 @@ impl Target {
             id,
             cx: Axis::new(c.x, (p.position_noise * w).powi(2), 0.0, vv),
             cy: Axis::new(c.y, (p.position_noise * h).powi(2), 0.0, vv),
-            lw: Axis::new(w.ln(), p.size_noise.powi(2), 0.0, p.growth.powi(2)),
-            lh: Axis::new(h.ln(), p.size_noise.powi(2), 0.0, p.growth.powi(2)),
+            lw: Axis::new(w.ln(), p.size_noise.powi(2), growth, p.growth.powi(2)),
+            lh: Axis::new(h.ln(), p.size_noise.powi(2), growth, p.growth.powi(2)),
+            first_seen: now,
             last_seen: now,
             hits: 0,
             confirmed: false,
@@ -84,6 +87,18 @@ impl Target {
         Point::new(self.cx.x, self.cy.x)
     }
 
+    /// Growth of the box per second, as far as it is certain (the mean of both sides, shrunk by its own variance).
+    pub fn growth(&self) -> f32 {
+        let g = (self.lw.v + self.lh.v) / 2.0;
+        let var = (self.lw.rate_var() + self.lh.rate_var()) / 4.0;
+        g * g * g / (g * g + var).max(f32::MIN_POSITIVE)
+    }
+
+    /// Seconds between the first and the last sighting.
+    pub fn age(&self) -> f32 {
+        (self.last_seen - self.first_seen).as_secs_f32()
+    }
+
     /// Pixels per second.
     pub fn velocity(&self) -> Point {
         Point::new(self.cx.v, self.cy.v)
@@ -95,8 +110,11 @@ impl Target {
 
     pub fn predict(&mut self, dt: f32, p: &TrackParams) {
         let q = (p.acceleration * self.size()).powi(2);
-        self.cx.predict(dt, q);
-        self.cy.predict(dt, q);
+        let k = approach(self.growth(), dt);
+        for axis in [&mut self.cx, &mut self.cy] {
+            axis.predict(dt * k, q);
+            axis.scale_rate(k * k);
+        }
         self.lw.predict(dt, p.size_drift.powi(2));
         self.lh.predict(dt, p.size_drift.powi(2));
         // A box never doubles per second for long; unchecked, an unseen one would.
@@ -161,6 +179,13 @@ impl Target {
             }
         }
     }
+}
+
+/// By which factor the way of `dt` seconds is longer than at constant image speed, for a vehicle whose box grows by
+/// `growth` per second: at constant speed on the road its distance Z falls evenly, size and speed in the picture go
+/// with 1/Z and 1/Z², so the way is v·dt / (1 − g·dt) and the speed afterwards v / (1 − g·dt)².
+pub(super) fn approach(growth: f32, dt: f32) -> f32 {
+    1.0 / (1.0 - (growth * dt).clamp(-1.0, 0.5))
 }
 
 /// Which sides of the picture a box is cut off by: its centre and size there say little of the vehicle's.

@@ -62,7 +62,11 @@ impl Tracker {
         // First round: every track and the detections that are sure.
         self.rows.clear();
         let (now, coast) = (self.time, self.params.coast_s.max(1.5 * dt));
-        self.rows.extend((0..self.targets.len()).filter(|&r| unseen(&self.targets[r], now) <= coast));
+        let young = self.params.young_s.max(1.5 * dt);
+        self.rows.extend(
+            (0..self.targets.len())
+                .filter(|&r| unseen(&self.targets[r], now) <= coast.min((self.params.trust * self.targets[r].age()).max(young))),
+        );
         let high = std::mem::take(&mut self.high);
         self.associate(detections, &high, frame);
         self.high = high;
@@ -128,7 +132,9 @@ impl Tracker {
                 seen.any(|t| t.bbox().iou(&d.bbox) > self.params.duplicate_iou)
             };
             if !self.used[i] && d.score >= self.params.birth_score && !duplicate() {
-                self.targets.push(Target::new(self.next_id, self.time, d, &self.params));
+                let size = d.bbox.area().sqrt().max(1.0);
+                let growth = self.flow.growth(d.bbox.center(), size);
+                self.targets.push(Target::new(self.next_id, self.time, d, growth, &self.params));
                 self.next_id += 1;
             }
         }
@@ -142,11 +148,12 @@ impl Tracker {
                 continue;
             }
             let b = t.bbox();
+            let (now, lately) = (self.time, 0.25_f32);
             let shadow = self.targets.iter().any(|o| {
                 let better = (o.confirmed, o.evidence) > (t.confirmed, t.evidence);
                 let part = o.bbox();
                 o.id != t.id
-                    && o.seen
+                    && unseen(o, now) <= lately
                     && better
                     && shared(&part, &b) > self.params.shadow_overlap
                     && b.area() > self.params.shadow_part * part.area()
@@ -205,7 +212,7 @@ impl Tracker {
         for t in self.targets.iter_mut().filter(|t| t.seen && t.hits >= 3) {
             let (c, size) = (t.center(), t.size());
             if c.distance(t.sampled) >= size {
-                self.flow.add(c, size, Point::new(t.cx.v / size, t.cy.v / size));
+                self.flow.add(c, size, Point::new(t.cx.v / size, t.cy.v / size), t.growth());
                 t.sampled = c;
             }
         }
@@ -249,12 +256,12 @@ fn pair_cost(t: &Target, d: &Detection, edges: Edges, now: Duration, flow: &Flow
     let shape = 0.5 * (zw + zh);
     if t.hits == 1 {
         let dt = (now - t.last_seen).as_secs_f32().max(1e-3);
-        let v = Point::new(dx / size / dt, dy / size / dt);
-        if v.x.hypot(v.y) > p.max_speed + 1.0 / dt * p.position_noise * 3.0 {
+        let way = Point::new(dx / size, dy / size);
+        let var = (rx + ry) / (size * size);
+        if way.x.hypot(way.y) > p.max_speed * dt + 3.0 * p.position_noise {
             return f32::INFINITY;
         }
-        let var = (rx + ry) / (size * size) / (dt * dt);
-        return flow.surprise(t.center(), size, v, var) + 2.0 * dt.ln() + shape;
+        return flow.surprise(t.center(), size, way, dt, var) + shape;
     }
     let norm = std::f32::consts::TAU * (sx * sy).sqrt() / (size * size);
     0.5 * (zx + zy) + norm.ln() + shape
