@@ -62,15 +62,6 @@ impl LineSpec {
         Ok(Self { name: name.to_owned(), from, to, unit, a_to_b, b_to_a })
     }
 
-    /// Relative to a picture of this size in pixels: as the database stores it.
-    pub fn relative(&self, width: f32, height: f32) -> Segment {
-        let [from, to] = [self.from, self.to].map(|p| match self.unit {
-            Unit::Relative => p,
-            Unit::Pixels => Point::new(p.x / width, p.y / height),
-        });
-        Segment::new(from, to)
-    }
-
     /// In pixels of a picture of this size.
     ///
     /// # Errors
