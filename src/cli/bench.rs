@@ -288,7 +288,7 @@ fn stage_times(
     let program = TractEngine.load(model)?;
     let mut session = program.session()?;
     let mut letterbox = Letterbox::new(&model.spec.input);
-    let mut postprocess = config.counting.detect.params(&model.spec).postprocess(&model.spec, program.as_ref())?;
+    let mut postprocess = config.counting.detect_params(&model.spec).postprocess(&model.spec, program.as_ref())?;
     let mut tracker = Tracker::new(config.counting.track.clone());
     let (width, height) = (frames[0].width, frames[0].height);
     let segment = config.sources[0].lines[0].on_picture(width, height).context("the middle of the picture")?;

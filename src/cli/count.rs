@@ -1,5 +1,3 @@
-use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -7,6 +5,7 @@ use anyhow::Context;
 
 use super::counting::{self, Options, Outcome};
 use crate::config::{Config, Counting, DatabaseConfig, LineSpec, ModelConfig, SourceConfig, name_lines, parse_start};
+use crate::part_file;
 use crate::pipeline::Shutdown;
 use crate::source::scene::Scene;
 
@@ -68,7 +67,7 @@ pub struct Common {
     pub every: u32,
 
     /// Least score of a detection that may begin a track, 0 to 1
-    #[arg(long, value_parser = unit_interval)]
+    #[arg(long)]
     pub score: Option<f32>,
 
     /// The database; created where it is missing
@@ -98,18 +97,12 @@ impl Default for Common {
     }
 }
 
-/// A number from 0 to 1.
-pub fn unit_interval(text: &str) -> Result<f32, String> {
-    let number = text.parse().ok().filter(|n| (0.0..=1.0).contains(n));
-    number.ok_or_else(|| "expected a number from 0 to 1".into())
-}
-
 impl Common {
     /// A configuration of one source.
     pub fn config(&self, source: SourceConfig) -> anyhow::Result<Config> {
         let mut counting = Counting::default();
         if let Some(score) = self.score {
-            counting.set_score(score);
+            counting.set_score(score)?;
         }
         Ok(Config {
             database: DatabaseConfig { path: self.db.clone(), ..DatabaseConfig::default() },
@@ -183,18 +176,6 @@ fn write_csv(path: &Path, outcome: &Outcome) -> anyhow::Result<()> {
             format!("{:.1}", c.at.y),
         ])?;
     }
-    replace_file(path, &rows.into_inner()?)
-}
-
-/// Writes beside the file and renames, so that nobody ever finds half of it.
-fn replace_file(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let write = || -> std::io::Result<()> {
-        fs::create_dir_all(folder)?;
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
-        file.write_all(bytes)?;
-        file.persist(path)?;
-        Ok(())
-    };
-    write().with_context(|| format!("{}: cannot be written", path.display()))
+    let bytes = rows.into_inner()?;
+    part_file::write(path, &bytes).with_context(|| format!("{}: cannot be written", path.display()))
 }

@@ -153,7 +153,7 @@ pub fn open_source(spec: &SourceConfig, model: &ModelFolder) -> anyhow::Result<B
 /// One detector per engine session.
 pub fn detectors(config: &Config, model: &ModelFolder, sessions: usize) -> anyhow::Result<Vec<Detector>> {
     let program = TractEngine.load(model)?;
-    let params = config.counting.detect.params(&model.spec);
+    let params = config.counting.detect_params(&model.spec);
     (0..sessions).map(|_| Ok(Detector::new(&model.spec, program.as_ref(), &params)?)).collect()
 }
 

@@ -3,14 +3,20 @@
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Context;
 use serde_json::json;
 
+use super::counting::{self, Options};
+use crate::config::{Config, Counting, DatabaseConfig, LineSpec, ModelConfig, SourceConfig};
 use crate::evaluate::count::{DEFAULT_SLACK, DirectionCount, Score, score};
 use crate::evaluate::files::{ClipLine, read_lines, read_truth, write_predictions};
 use crate::evaluate::misses::{Observation, misses};
-use crate::evaluate::{Predicted, TruthEvent};
+use crate::evaluate::{Predicted, TruthEvent, Way};
+use crate::event::Crossing;
+use crate::model::BUILT_IN;
+use crate::pipeline::{FrameView, Observer, Shutdown};
 
 /// Compares with labelled truth.
 #[derive(Debug, clap::Args)]
@@ -51,6 +57,9 @@ struct CountArgs {
     /// Use each N-th frame with its own time, as a slower board would.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     every: u32,
+    /// Frames worked on side by side [default: the config's, else one per core].
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    sessions: usize,
     /// Frames by which a crossing may lie outside an event's window.
     #[arg(long, value_name = "FRAMES", default_value_t = DEFAULT_SLACK)]
     slack: u64,
@@ -74,14 +83,68 @@ struct Counted {
 
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     match args.what {
-        What::Count(args) => evaluate(&args, &mut std::io::stdout().lock(), |clip| count_clip(clip, &args))?,
+        What::Count(args) => {
+            let shutdown = Shutdown::new();
+            shutdown.on_signals().context("cannot listen to signals")?;
+            evaluate(&args, &mut std::io::stdout().lock(), |clip| count_clip(clip, &args, &shutdown))?
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// Counts one clip over its line with the whole pipeline.
-fn count_clip(_clip: &ClipLine, _args: &CountArgs) -> anyhow::Result<Counted> {
-    anyhow::bail!("under construction")
+/// Counts one clip over its line with the whole pipeline, storing nothing.
+fn count_clip(clip: &ClipLine, args: &CountArgs, shutdown: &Shutdown) -> anyhow::Result<Counted> {
+    let (counting, mut model) = match &args.config {
+        Some(path) => {
+            let config = Config::load(path)?;
+            (config.counting, config.model)
+        }
+        None => (Counting::default(), ModelConfig { name: BUILT_IN.into(), sessions: 0 }),
+    };
+    if let Some(name) = &args.model {
+        model.name.clone_from(name);
+    }
+    if args.sessions > 0 {
+        model.sessions = args.sessions;
+    }
+    let line = LineSpec::new("line", clip.line.from, clip.line.to, ["a_to_b", "b_to_a"])?;
+    let input = args.clips.join(&clip.file).display().to_string();
+    let source = SourceConfig { name: clip.key().into(), input, start: None, every: args.every, lines: vec![line] };
+    let config = Config { database: DatabaseConfig::default(), model, counting, sources: vec![source] };
+
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let options = Options {
+        observer: args.misses.then(|| Box::new(Watcher(seen.clone())) as Box<dyn Observer>),
+        keep: true,
+        quiet: args.json,
+        no_database: true,
+        ..Options::default()
+    };
+    let outcome = counting::count(&config, options, shutdown)?;
+    anyhow::ensure!(!outcome.summary.interrupted, "stopped by a signal");
+    let predicted = |(_, c): &(usize, Crossing)| {
+        let class = outcome.names[0].class(c).to_owned();
+        let way = Way::of(c.direction, &clip.line).context("the line is vertical, and truth only says up and down")?;
+        Ok(Predicted { frame: c.stamp.seq, way, class, track: Some(c.track) })
+    };
+    let predicted = outcome.crossings.iter().map(predicted).collect::<anyhow::Result<_>>()?;
+    let seen = std::mem::take(&mut *seen.lock().unwrap_or_else(PoisonError::into_inner));
+    Ok(Counted { predicted, seen })
+}
+
+/// Keeps what detector and tracker had in every frame, to say later which of them lost a vehicle.
+struct Watcher(Arc<Mutex<Vec<Observation>>>);
+
+impl Observer for Watcher {
+    fn frame(&mut self, view: &FrameView<'_>) -> Result<(), String> {
+        let observation = Observation {
+            frame: view.frame.stamp.seq,
+            detections: view.detections.iter().map(|d| d.bbox).collect(),
+            tracks: view.tracks.iter().filter(|t| t.seen).map(|t| (t.id, t.bbox)).collect(),
+        };
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(observation);
+        Ok(())
+    }
 }
 
 /// One scored clip.

@@ -1,5 +1,7 @@
 //! Counting lines of one source, over all its tracks. Not here: the decision for one track (passage.rs).
 
+use std::time::Duration;
+
 use crate::event::Crossing;
 use crate::frame::Stamp;
 use crate::geometry::{BBox, Point, Segment};
@@ -42,11 +44,13 @@ pub struct CountParams {
     pub min_travel: f32,
     /// The same for every further passage of a vehicle that was counted: it must have gone back a whole length.
     pub return_travel: f32,
+    /// How long after its first frame a source has just begun, seconds.
+    pub start_s: f32,
 }
 
 impl Default for CountParams {
     fn default() -> Self {
-        Self { anchor: Anchor::default(), hysteresis: 0.05, min_travel: 0.3, return_travel: 1.0 }
+        Self { anchor: Anchor::default(), hysteresis: 0.05, min_travel: 0.4, return_travel: 1.5, start_s: 0.5 }
     }
 }
 
@@ -55,6 +59,7 @@ impl Default for CountParams {
 pub struct LineCounter {
     lines: Vec<CountLine>,
     params: CountParams,
+    began: Option<Duration>,
     /// The tracks that are followed, ascending, and per track one passage per line.
     ids: Vec<u64>,
     passages: Vec<Passage>,
@@ -65,7 +70,7 @@ pub struct LineCounter {
 
 impl LineCounter {
     pub fn new(lines: Vec<CountLine>, params: CountParams) -> Self {
-        Self { lines, params, ids: vec![], passages: vec![], next_ids: vec![], next_passages: vec![] }
+        Self { lines, params, began: None, ids: vec![], passages: vec![], next_ids: vec![], next_passages: vec![] }
     }
 
     pub fn lines(&self) -> &[CountLine] {
@@ -75,6 +80,8 @@ impl LineCounter {
     /// Takes in the tracks after the frame of `stamp` (in ascending order of id, as the tracker gives them) and
     /// appends the passages that are now certain. State of a track that is no longer followed is dropped.
     pub fn step(&mut self, stamp: &Stamp, tracks: &[TrackView], out: &mut Vec<Crossing>) {
+        let began = *self.began.get_or_insert(stamp.mono);
+        let at_start = stamp.mono.saturating_sub(began).as_secs_f32() <= self.params.start_s;
         self.next_ids.clear();
         self.next_passages.clear();
         let mut old = 0;
@@ -83,14 +90,14 @@ impl LineCounter {
                 old += 1;
             }
             let known = self.ids.get(old) == Some(&t.id);
-            let now = Sighting { stamp: *stamp, anchor: self.params.anchor.of(&t.bbox), size: t.bbox.area().sqrt() };
+            let now = Sighting { stamp: *stamp, bbox: t.bbox };
             if !known && !t.seen {
                 continue;
             }
             self.next_ids.push(t.id);
             for (index, line) in self.lines.iter().enumerate() {
                 if !known {
-                    self.next_passages.push(Passage::new(&line.segment, now));
+                    self.next_passages.push(Passage::new(&line.segment, now, at_start, &self.params));
                     continue;
                 }
                 let mut passage = self.passages[old * self.lines.len() + index];

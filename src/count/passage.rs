@@ -3,17 +3,21 @@
 
 use crate::event::Direction;
 use crate::frame::Stamp;
-use crate::geometry::{Point, Segment};
+use crate::geometry::{BBox, Point, Segment};
 
-use super::CountParams;
+use super::{Anchor, CountParams};
 
 /// A sighting of the anchor.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Sighting {
     pub stamp: Stamp,
-    pub anchor: Point,
-    /// Object size in pixels.
-    pub size: f32,
+    pub bbox: BBox,
+}
+
+impl Sighting {
+    fn size(&self) -> f32 {
+        self.bbox.area().sqrt()
+    }
 }
 
 /// Where the way between two sightings met the line.
@@ -31,6 +35,7 @@ pub(super) struct Passage {
     side: f32,
     /// How far it got from the line on that side, signed pixels.
     furthest: f32,
+    anchor: Anchor,
     last: Sighting,
     distance: f32,
     meeting: Option<Meeting>,
@@ -38,9 +43,14 @@ pub(super) struct Passage {
 }
 
 impl Passage {
-    pub fn new(line: &Segment, now: Sighting) -> Self {
-        let d = line.signed_distance(now.anchor);
-        Self { side: d.signum(), furthest: d, last: now, distance: d, meeting: None, counted: false }
+    /// From the first sighting; `at_start` if the source had just begun.
+    pub fn new(line: &Segment, now: Sighting, at_start: bool, p: &CountParams) -> Self {
+        let (foot, middle) = (line.signed_distance(now.bbox.bottom_center()), line.signed_distance(now.bbox.center()));
+        // Nobody can have counted a vehicle that already stands across the line when the source begins: it passes
+        // when its centre does. Later, a track that begins there is the rest of a vehicle that was seen before.
+        let anchor = if at_start && (foot > 0.0) != (middle > 0.0) { Anchor::Center } else { p.anchor };
+        let d = line.signed_distance(anchor.of(&now.bbox));
+        Self { anchor, side: d.signum(), furthest: d, last: now, distance: d, meeting: None, counted: false }
     }
 
     /// Takes in the next sighting; `Some` if the vehicle has now passed. While `believed` is false nothing is
@@ -52,9 +62,9 @@ impl Passage {
         believed: bool,
         p: &CountParams,
     ) -> Option<(Direction, Meeting)> {
-        let d = line.signed_distance(now.anchor);
+        let d = line.signed_distance(self.anchor.of(&now.bbox));
         if (d > 0.0) != (self.distance > 0.0) {
-            self.meeting = Some(meet(line, self.last, self.distance, now, d));
+            self.meeting = Some(meet(line, self.anchor, self.last, self.distance, now, d));
         }
         (self.last, self.distance) = (now, d);
         if d * self.side >= 0.0 {
@@ -65,7 +75,7 @@ impl Passage {
         }
         let travel = (d - self.furthest).abs();
         let needed = if self.counted { p.return_travel } else { p.min_travel };
-        if !believed || travel < needed * now.size || d.abs() < p.hysteresis * now.size {
+        if !believed || travel < needed * now.size() || d.abs() < p.hysteresis * now.size() {
             return None;
         }
         (self.side, self.furthest) = (d.signum(), d);
@@ -77,10 +87,11 @@ impl Passage {
 }
 
 /// Straight and even motion between two sightings on either side of the line.
-fn meet(line: &Segment, from: Sighting, d0: f32, to: Sighting, d1: f32) -> Meeting {
+fn meet(line: &Segment, anchor: Anchor, from: Sighting, d0: f32, to: Sighting, d1: f32) -> Meeting {
     let f = if d1 == d0 { 1.0 } else { (d0 / (d0 - d1)).clamp(0.0, 1.0) };
     let mix = |a: f32, b: f32| a + (b - a) * f;
-    let at = Point::new(mix(from.anchor.x, to.anchor.x), mix(from.anchor.y, to.anchor.y));
+    let (a, b) = (anchor.of(&from.bbox), anchor.of(&to.bbox));
+    let at = Point::new(mix(a.x, b.x), mix(a.y, b.y));
     Meeting { stamp: between(from.stamp, to.stamp, f64::from(f)), at, along: line.along(at) }
 }
 

@@ -29,11 +29,11 @@ pub struct DetectParams {
 }
 
 impl DetectParams {
-    /// Score 0.25, IoU 0.45, every label, and the model's [`VEHICLES`] as one group.
+    /// The model's own score threshold or 0.25, IoU 0.45, every label, and the model's [`VEHICLES`] as one group.
     pub fn for_model(spec: &ModelSpec) -> Self {
         let vehicle = |label: &&String| VEHICLES.iter().any(|known| label.eq_ignore_ascii_case(known));
         Self {
-            score_threshold: 0.25,
+            score_threshold: spec.score_threshold.unwrap_or(0.25),
             iou_threshold: 0.45,
             classes: Vec::new(),
             groups: vec![spec.labels.iter().filter(vehicle).cloned().collect()],

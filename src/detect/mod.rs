@@ -18,7 +18,7 @@ pub use postprocess::{Counters, Postprocess};
 #[cfg(test)]
 mod test_models {
     use crate::engine::OutputInfo;
-    use crate::model::{ColorOrder, HeadKind, InputSpec, ModelSpec, Resize};
+    use crate::model::{ColorOrder, HeadKind, InputSpec, ModelSpec, Resize, Task};
 
     pub fn output(shape: &[usize]) -> OutputInfo {
         OutputInfo { name: "output".into(), shape: shape.to_vec() }
@@ -27,6 +27,7 @@ mod test_models {
     pub fn yolox_spec(width: u32, height: u32, labels: &[&str]) -> ModelSpec {
         ModelSpec {
             name: "test".into(),
+            task: Task::Detect,
             head: HeadKind::Yolox,
             input: InputSpec {
                 width,
@@ -39,8 +40,10 @@ mod test_models {
             },
             labels: labels.iter().map(|label| label.to_string()).collect(),
             anchors: Vec::new(),
+            score_threshold: None,
             licence: "none".into(),
             training_data: String::new(),
+            accuracy: String::new(),
             sha256: String::new(),
         }
     }

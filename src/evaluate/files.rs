@@ -2,13 +2,13 @@
 //! Not here: scoring, finding or decoding the clips.
 
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
 use super::{EvaluateError, Predicted, TruthEvent, Way};
 use crate::geometry::{Point, Segment};
+use crate::part_file;
 
 /// One clip to count, as `lines.json` gives it.
 #[derive(Debug, Clone, PartialEq)]
@@ -120,11 +120,7 @@ fn csv_reason(error: &csv::Error, columns: &csv::StringRecord) -> String {
 
 /// Writes the predictions of all clips with the columns clip, frame, direction, class: either whole or not at all.
 pub fn write_predictions(path: &Path, clips: &[(String, Vec<Predicted>)]) -> Result<(), EvaluateError> {
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut temporary = tempfile::NamedTempFile::new_in(folder).map_err(|source| io(path, source))?;
-    temporary.write_all(&predictions_csv(path, clips)?).map_err(|source| io(path, source))?;
-    temporary.persist(path).map_err(|error| io(path, error.error))?;
-    Ok(())
+    part_file::write(path, &predictions_csv(path, clips)?).map_err(|source| io(path, source))
 }
 
 fn predictions_csv(path: &Path, clips: &[(String, Vec<Predicted>)]) -> Result<Vec<u8>, EvaluateError> {

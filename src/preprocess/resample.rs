@@ -2,8 +2,7 @@
 //! smoothing where the picture shrinks. Tables are computed once per picture size, so that no frame allocates
 //! (fast_image_resize computes and allocates them on each call, which is why it is not used here).
 //!
-//! Why no smoothing (an area or triangle filter): the networks were trained with this filter, and on the vehicles of
-//! 195 pictures and 8 traffic clips the smoothing ones find no more; see docs in letterbox.rs.
+//! letterbox.rs has the measurement that speaks for this filter.
 //! Not here: where the picture lies in the network's input (letterbox.rs), colours (yuv.rs).
 
 /// Weights are 8 bits, so that a blend of two bytes fits 16 bits and the vertical pass runs in vector registers.

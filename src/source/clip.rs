@@ -18,9 +18,6 @@ use crate::limits::{MAX_SAMPLE_BYTES, check_picture_size};
 /// more than its distance between key frames.
 const TRIED_AT_OPENING: usize = 300;
 
-/// Pictures that a decoder may hold back to bring them into order (H.264 §A.3.1: `MaxDpbFrames`).
-const MAX_REORDER: usize = 16;
-
 /// A clip that is read sample by sample; only its index is in memory.
 pub(super) struct Clip {
     info: SourceInfo,
@@ -34,8 +31,7 @@ pub(super) struct Clip {
     decoder: H264,
     /// The next sample to read, in decode order.
     next: usize,
-    /// Samples inside the decoder whose picture has not come out yet.
-    waiting: Vec<usize>,
+    order: Order,
     timeline: Timeline,
     /// The first picture, decoded at opening to know what the stream really holds.
     first: Option<Frame>,
@@ -85,7 +81,7 @@ impl Clip {
             first_pts,
             decoder: H264::new().map_err(Mp4Error::Broken)?,
             next: 0,
-            waiting: Vec::with_capacity(2 * MAX_REORDER),
+            order: Order::default(),
             timeline: Timeline::new(start),
             first: None,
             sample: Vec::new(),
@@ -129,13 +125,8 @@ impl Clip {
                 if !self.load(number)? {
                     continue;
                 }
-                self.waiting.push(number);
-                let decoded = self.decoder.decode(&self.unit, number as u64);
-                let came_at_once = decoded.picture.as_ref().is_some_and(|picture| picture.tag == number as u64);
-                if decoded.damaged && !came_at_once {
-                    self.waiting.retain(|waiting| *waiting != number); // it will not come later either
-                }
-                decoded.picture
+                self.order.enter(number);
+                self.decoder.decode(&self.unit, number as u64)
             } else {
                 let picture = self.decoder.flush();
                 if picture.is_none() {
@@ -145,7 +136,7 @@ impl Clip {
                 picture
             };
             let Some(picture) = picture else { continue };
-            let Some(number) = take_earliest(&mut self.waiting, &self.index, picture.tag as usize) else { continue };
+            let number = self.order.leave(picture.tag as usize, &self.index);
             if !self.index.samples[number].shown {
                 continue;
             }
@@ -211,10 +202,10 @@ impl Source for Clip {
     fn warnings(&self) -> Vec<String> {
         let total = self.info.frames.unwrap_or(0);
         let mut lines = Vec::new();
-        if self.missing > 0 {
+        if self.index.cut && self.index.fragmented {
+            lines.push("the file is cut off: its last pictures are missing, and nothing tells how many".into());
+        } else if self.missing > 0 {
             lines.push(format!("the file is cut off: {} of its {total} pictures are missing", self.missing));
-        } else if self.index.cut {
-            lines.push("the file is cut off: what followed is missing, and nothing tells how much".into());
         }
         let undecodable = total.saturating_sub(self.seen + self.missing);
         if self.ended && undecodable > 0 {
@@ -236,13 +227,33 @@ fn presentation_places(index: &Index) -> Vec<u32> {
     places
 }
 
-/// Which of the `waiting` samples the picture that just came out is: the one shown first. Usually that is the sample
-/// that it was decoded from (`tag`), but a file without composition times has decode times only, in decode order.
-/// Samples that are too old to come out any more are dropped first, so that one lost picture does not shift the rest.
-fn take_earliest(waiting: &mut Vec<usize>, index: &Index, tag: usize) -> Option<usize> {
-    waiting.retain(|number| number + 2 * MAX_REORDER >= tag);
-    let earliest = (0..waiting.len()).min_by_key(|at| index.samples[waiting[*at]].pts)?;
-    Some(waiting.swap_remove(earliest))
+/// Which sample each picture is shown as. That is the sample it was decoded from, except in files without composition
+/// times whose pictures are reordered all the same: their times are in decode order, and the n-th picture to come out
+/// gets the n-th time.
+#[derive(Default)]
+struct Order {
+    last: usize,
+    untimed: bool,
+    /// Samples that went into the decoder and did not come out yet.
+    waiting: Vec<usize>,
+}
+
+impl Order {
+    fn enter(&mut self, number: usize) {
+        self.waiting.push(number);
+    }
+
+    /// `from`: the sample that the picture was decoded from.
+    fn leave(&mut self, from: usize, index: &Index) -> usize {
+        // A decoder holds back at most 16 pictures (H.264 §A.3.1); what is much older was lost in it.
+        self.waiting.retain(|number| number + 32 >= from);
+        self.untimed |= from < self.last && index.samples[from].pts < index.samples[self.last].pts;
+        self.last = from;
+        let earliest = self.waiting.iter().copied().min_by_key(|number| index.samples[*number].pts);
+        let number = earliest.filter(|_| self.untimed).unwrap_or(from);
+        self.waiting.retain(|waiting| *waiting != number);
+        number
+    }
 }
 
 /// Appends the NAL units of an mp4 sample, each behind a start code. Stops at a length that leads outside.
@@ -253,5 +264,84 @@ fn to_annex_b(mut sample: &[u8], nal_length: usize, unit: &mut Vec<u8>) {
         unit.extend_from_slice(&[0, 0, 0, 1]);
         unit.extend_from_slice(nal);
         sample = rest;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::OnceLock;
+
+    use image::{Rgb, RgbImage};
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::draw::DrawSink;
+    use crate::frame::Stamp;
+
+    /// A sound clip of twelve pictures, its index at the end.
+    fn clip_bytes() -> &'static [u8] {
+        static BYTES: OnceLock<Vec<u8>> = OnceLock::new();
+        BYTES.get_or_init(|| {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("clip.mp4");
+            let mut sink = DrawSink::create(&path, 25.0).unwrap();
+            for seq in 0..12 {
+                let picture = RgbImage::from_fn(48, 32, |x, y| Rgb([(x * 5) as u8, (y * 7) as u8, seq as u8 * 20]));
+                sink.write(&picture, &Stamp { seq, mono: Duration::from_millis(40 * seq), wall: None }).unwrap();
+            }
+            sink.finish().unwrap();
+            std::fs::read(&path).unwrap()
+        })
+    }
+
+    /// Opens the bytes as a file and reads it to its end. The number of frames, or the error.
+    fn read(bytes: &[u8]) -> Result<usize, Mp4Error> {
+        let folder = tempfile::tempdir()?;
+        let path = folder.path().join("clip.mp4");
+        std::fs::write(&path, bytes)?;
+        let mut clip = Clip::open(&path, None)?;
+        let mut frame = Frame::default();
+        let mut count = 0;
+        while clip.next_frame(&mut frame).unwrap() {
+            count += 1;
+        }
+        Ok(count)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+
+        /// Overwritten bytes, half of them in the index, and perhaps a cut: fewer frames or one line, never a panic.
+        #[test]
+        fn damaged_files_never_panic(
+            changes in prop::collection::vec((0.0..1.0f64, any::<bool>(), any::<u8>()), 1..12),
+            keep in 0.7..1.5f64,
+        ) {
+            let mut bytes = clip_bytes().to_vec();
+            let index = bytes.windows(4).rposition(|word| word == b"moov").unwrap();
+            for (at, in_index, value) in changes {
+                let start = if in_index { index } else { 0 };
+                let at = start + (at * (bytes.len() - start) as f64) as usize;
+                bytes[at] = value;
+            }
+            bytes.truncate((bytes.len() as f64 * keep) as usize);
+            match read(&bytes) {
+                Ok(count) => prop_assert!(count <= 12),
+                Err(Mp4Error::Foreign(reason) | Mp4Error::Broken(reason)) => prop_assert!(!reason.contains('\n')),
+                Err(Mp4Error::Io(error)) => prop_assert!(false, "{}", error),
+            }
+        }
+    }
+
+    #[test]
+    fn the_undamaged_file_of_that_test_is_sound() {
+        assert_eq!(read(clip_bytes()).unwrap(), 12);
+    }
+
+    #[test]
+    fn nal_lengths_become_start_codes_and_a_wrong_length_ends_the_unit() {
+        let mut unit = Vec::new();
+        to_annex_b(&[0, 2, 7, 8, 0, 1, 9, 0, 5, 1], 2, &mut unit);
+        assert_eq!(unit, [0, 0, 0, 1, 7, 8, 0, 0, 0, 1, 9]);
     }
 }

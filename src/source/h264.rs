@@ -6,7 +6,7 @@
 
 use openh264::OpenH264API;
 use openh264::decoder::{Decoder, DecoderConfig, Flush};
-use openh264_sys2::{DECODER_OPTION_NUM_OF_FRAMES_REMAINING_IN_BUFFER, SBufferInfo, dsErrorFree};
+use openh264_sys2::{DECODER_OPTION_NUM_OF_FRAMES_REMAINING_IN_BUFFER, SBufferInfo};
 
 use crate::frame::{Frame, PixelFormat};
 
@@ -15,12 +15,6 @@ use crate::frame::{Frame, PixelFormat};
 /// openh264 has a multi-threaded mode; its Rust wrapper marks it as unsound, so it stays off.
 pub(super) struct H264 {
     decoder: Decoder,
-}
-
-/// What came of one access unit: a picture, which may belong to an earlier unit, and whether this unit was damaged.
-pub(super) struct Decoded<'a> {
-    pub picture: Option<Picture<'a>>,
-    pub damaged: bool,
 }
 
 /// A picture inside the decoder's memory, valid until the next call.
@@ -47,21 +41,20 @@ impl H264 {
         Ok(Self { decoder })
     }
 
-    /// Decodes one access unit (all NAL units of one picture, with start codes).
-    pub fn decode(&mut self, unit: &[u8], tag: u64) -> Decoded<'_> {
+    /// Decodes one access unit (all NAL units of one picture, with start codes). What comes out may belong to an earlier
+    /// unit; a damaged unit gives nothing, now or later.
+    pub fn decode(&mut self, unit: &[u8], tag: u64) -> Option<Picture<'_>> {
         let mut planes = [std::ptr::null_mut::<u8>(); 3];
         let mut info = SBufferInfo { uiInBsTimeStamp: tag, ..SBufferInfo::default() };
-        let Ok(length) = i32::try_from(unit.len()) else {
-            return Decoded { picture: None, damaged: true };
-        };
+        let length = i32::try_from(unit.len()).ok()?;
         // SAFETY: `unit` is valid for `length` bytes, `planes` and `info` outlive the call, and the decoder was
-        // initialised by `with_api_config`. No option is changed.
-        let state = unsafe {
-            self.decoder.raw_api().decode_frame_no_delay(unit.as_ptr(), length, planes.as_mut_ptr(), &raw mut info)
-        };
-        // SAFETY: the decoder filled `planes` and `info` just now, and `&mut self` is borrowed by the picture.
-        let picture = unsafe { picture(planes, &info) };
-        Decoded { picture, damaged: state != dsErrorFree }
+        // initialised by `with_api_config`. No option is changed. Then `planes` and `info` are the decoder's answer, and
+        // `&mut self` stays borrowed while the picture lives. The state is not asked for: with an error there may be an
+        // earlier picture, and without one there may be none.
+        unsafe {
+            self.decoder.raw_api().decode_frame_no_delay(unit.as_ptr(), length, planes.as_mut_ptr(), &raw mut info);
+            picture(planes, &info)
+        }
     }
 
     /// The next picture that still waits for its turn, once all units are in.

@@ -30,6 +30,8 @@ pub(super) struct Index {
     pub samples: Vec<Sample>,
     /// The file ends inside one of its boxes.
     pub cut: bool,
+    /// The index is spread over the file, so a cut file does not tell how much is gone.
+    pub fragmented: bool,
 }
 
 /// One coded picture.
@@ -93,6 +95,7 @@ pub(super) fn read_index(reader: &mut (impl Read + Seek), length: u64) -> Result
         timescale: track.mdia_box.mdhd_box.timescale.get(),
         samples,
         cut: top.cut,
+        fragmented: !top.fragments.is_empty(),
     })
 }
 

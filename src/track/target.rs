@@ -19,6 +19,7 @@ pub(super) struct Target {
     /// Natural logarithm of width and height in pixels: growth is then the same for near and far.
     pub lw: Axis,
     pub lh: Axis,
+    pub first_seen: Duration,
     pub last_seen: Duration,
     pub hits: u32,
     pub confirmed: bool,
@@ -60,6 +61,7 @@ impl Target {
             cy: Axis::new(c.y, (p.position_noise * h).powi(2), 0.0, vv),
             lw: Axis::new(w.ln(), p.size_noise.powi(2), growth, p.growth.powi(2)),
             lh: Axis::new(h.ln(), p.size_noise.powi(2), growth, p.growth.powi(2)),
+            first_seen: now,
             last_seen: now,
             hits: 0,
             confirmed: false,
@@ -90,6 +92,11 @@ impl Target {
         let g = (self.lw.v + self.lh.v) / 2.0;
         let var = (self.lw.rate_var() + self.lh.rate_var()) / 4.0;
         g * g * g / (g * g + var).max(f32::MIN_POSITIVE)
+    }
+
+    /// Seconds between the first and the last sighting.
+    pub fn age(&self) -> f32 {
+        (self.last_seen - self.first_seen).as_secs_f32()
     }
 
     /// Pixels per second.

@@ -62,7 +62,11 @@ impl Tracker {
         // First round: every track and the detections that are sure.
         self.rows.clear();
         let (now, coast) = (self.time, self.params.coast_s.max(1.5 * dt));
-        self.rows.extend((0..self.targets.len()).filter(|&r| unseen(&self.targets[r], now) <= coast));
+        let young = self.params.young_s.max(1.5 * dt);
+        self.rows.extend(
+            (0..self.targets.len())
+                .filter(|&r| unseen(&self.targets[r], now) <= coast.min((self.params.trust * self.targets[r].age()).max(young))),
+        );
         let high = std::mem::take(&mut self.high);
         self.associate(detections, &high, frame);
         self.high = high;
@@ -144,11 +148,12 @@ impl Tracker {
                 continue;
             }
             let b = t.bbox();
+            let (now, lately) = (self.time, 0.25_f32);
             let shadow = self.targets.iter().any(|o| {
                 let better = (o.confirmed, o.evidence) > (t.confirmed, t.evidence);
                 let part = o.bbox();
                 o.id != t.id
-                    && o.seen
+                    && unseen(o, now) <= lately
                     && better
                     && shared(&part, &b) > self.params.shadow_overlap
                     && b.area() > self.params.shadow_part * part.area()
