@@ -12,4 +12,4 @@ mod video;
 
 pub use overlay::{LineMark, Mark, draw};
 pub use rgb::{i420_from_rgb, rgb_from_frame};
-pub use sink::{DrawError, DrawSink};
+pub use sink::{DrawError, DrawSink, write_jpg};

@@ -1,13 +1,12 @@
 //! Where drawn pictures go: an mp4, or a folder of numbered jpg files.
 
 use std::io;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use image::RgbImage;
-use tempfile::{Builder, NamedTempFile};
 
 use crate::frame::Stamp;
+use crate::part_file;
 
 /// JPEG quality: no visible blocks around text, a third of the size of 95.
 const JPEG_QUALITY: u8 = 88;
@@ -83,9 +82,10 @@ fn video(path: &Path, _fps: f64) -> Result<Target, DrawError> {
     Err(DrawError::Refused { path: path.to_owned(), reason })
 }
 
-fn write_jpg(path: &Path, picture: &RgbImage) -> Result<(), DrawError> {
+/// One picture, there as a whole or not at all.
+pub fn write_jpg(path: &Path, picture: &RgbImage) -> Result<(), DrawError> {
     let io_error = |source| DrawError::Io { path: path.to_owned(), source };
-    let mut part = part_file(path).map_err(io_error)?;
+    let mut part = part_file::begin(path).map_err(io_error)?;
     let encoder =
         image::codecs::jpeg::JpegEncoder::new_with_quality(io::BufWriter::new(part.as_file_mut()), JPEG_QUALITY);
     picture.write_with_encoder(encoder).map_err(|error| match error {
@@ -94,11 +94,4 @@ fn write_jpg(path: &Path, picture: &RgbImage) -> Result<(), DrawError> {
     })?;
     part.persist(path).map_err(|error| io_error(error.error))?;
     Ok(())
-}
-
-/// A file beside `path` that takes its name when it is complete, with the permissions of an ordinary file.
-pub(super) fn part_file(path: &Path) -> io::Result<NamedTempFile> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let ordinary = std::fs::Permissions::from_mode(0o666); // less the umask
-    Builder::new().prefix(".wayside-").suffix(".part").permissions(ordinary).tempfile_in(folder)
 }

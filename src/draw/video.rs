@@ -21,7 +21,8 @@ use shiguredo_mp4::mux::{Mp4FileMuxer, Sample};
 use tempfile::NamedTempFile;
 
 use super::rgb::i420_from_rgb;
-use super::sink::{DrawError, part_file};
+use super::sink::DrawError;
+use crate::part_file;
 
 /// Quantiser of every picture: constant quality whatever the frame rate does. 24 keeps small text crisp; 720p traffic
 /// takes some 4 Mbit/s.
@@ -72,7 +73,7 @@ impl Video {
         let encoder = Encoder::with_api_config(OpenH264API::from_source(), config)
             .map_err(|error| refused(format!("the video encoder does not start: {error}")))?;
         let muxer = Mp4FileMuxer::new().map_err(|error| refused(error.to_string()))?;
-        let mut file = BufWriter::new(part_file(path).map_err(io_error)?);
+        let mut file = BufWriter::new(part_file::begin(path).map_err(io_error)?);
         let head = muxer.initial_boxes_bytes();
         file.write_all(head).map_err(io_error)?;
         Ok(Self {
