@@ -6,6 +6,7 @@ pub mod event;
 pub mod frame;
 pub mod geometry;
 pub mod limits;
+pub mod part_file;
 
 pub mod count;
 pub mod detect;

@@ -9,6 +9,14 @@ pub const MAX_PIXELS: u64 = 64_000_000;
 /// Largest model file that is read. The biggest official network of the catalogue (YOLOv2 COCO) has 204 MB.
 pub const MAX_MODEL_BYTES: u64 = 512 * 1024 * 1024;
 
+/// Largest tensor between two layers of a network. The first layer of YOLOv2 at 608×608 makes 47 MB; a file that
+/// needs ten times that is broken or made to exhaust the machine, and an allocation that fails cannot be caught.
+pub const MAX_TENSOR_BYTES: u64 = 512 * 1024 * 1024;
+
+/// Longest time without a look whose empty intervals a report lists one by one. A clock that was set from 1970 to today
+/// between a crash and the restart would make millions; a month is longer than a board stays unnoticed.
+pub const MAX_EMPTY_GAP: std::time::Duration = std::time::Duration::from_hours(31 * 24);
+
 /// Candidates above the score threshold that enter NMS, best first. Greedy NMS is quadratic in them; a crowded
 /// street has some hundred boxes, so more means a broken model or a threshold near 0.
 pub const MAX_CANDIDATES: usize = 4096;
@@ -18,3 +26,27 @@ pub const MAX_DETECTIONS: usize = 512;
 
 /// Lines per source: each costs a small state per track.
 pub const MAX_LINES: usize = 64;
+
+/// Coded pictures that one clip may name: 92 hours at 30 frames per second, 240 MB of index.
+pub const MAX_SAMPLES: usize = 10_000_000;
+
+/// Index boxes of one mp4 that are read into memory: 24 hours at 30 frames per second take some 40 MB.
+pub const MAX_MP4_INDEX_BYTES: u64 = 128 * 1024 * 1024;
+
+/// One coded picture: H.264 level 5.2 allows 240 Mbit/s, so even one key frame a second stays below 30 MB. More is a
+/// damaged table.
+pub const MAX_SAMPLE_BYTES: u32 = 32 * 1024 * 1024;
+
+/// Whether a picture of this size may be decoded; `Err` holds one line without the file's name.
+pub fn check_picture_size(width: u32, height: u32) -> Result<(), String> {
+    if width == 0 || height == 0 {
+        return Err(format!("a picture of {width}x{height} pixels is empty"));
+    }
+    if width > MAX_SIDE || height > MAX_SIDE || u64::from(width) * u64::from(height) > MAX_PIXELS {
+        let megapixels = MAX_PIXELS / 1_000_000;
+        return Err(format!(
+            "{width}x{height} pixels are too many (limits: {MAX_SIDE} a side, {megapixels} megapixels): scale it down"
+        ));
+    }
+    Ok(())
+}

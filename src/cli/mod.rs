@@ -3,9 +3,12 @@
 
 mod bench;
 mod check;
+mod console;
 mod count;
+mod counting;
 mod demo;
 mod detect;
+mod drawing;
 mod evaluate;
 mod model;
 mod report;

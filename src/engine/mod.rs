@@ -3,7 +3,15 @@
 //! Not here: what the outputs mean (detect/heads/), threads (pipeline/). An engine takes the letterboxed u8 picture
 //! itself: colour order and normalisation belong to it, because a quantised engine folds them into its first layer.
 
-use crate::model::ModelFolder;
+mod graph;
+mod guard;
+mod input;
+mod tract;
+
+pub use graph::{GraphInfo, TensorInfo, inspect};
+pub use tract::TractEngine;
+
+use crate::model::{ModelError, ModelFolder};
 use crate::preprocess::Letterboxed;
 
 /// Loads models. Slow, once per model.
@@ -16,6 +24,9 @@ pub trait Engine: Send + Sync {
 
 /// A network ready to run, shared by all sessions.
 pub trait Program: Send + Sync {
+    /// [`Engine::name`] of the engine that runs it.
+    fn engine(&self) -> &'static str;
+
     /// Names and shapes of the outputs, in graph order, batch dimension included.
     fn outputs(&self) -> &[OutputInfo];
 
@@ -55,4 +66,17 @@ pub enum EngineError {
     Load { model: String, reason: String },
     #[error("{model}: inference failed: {reason}")]
     Run { model: String, reason: String },
+    #[error(transparent)]
+    Model(#[from] ModelError),
+}
+
+/// The causes of a library's error, outermost first, as one line of bearable length: tract quotes whole nodes.
+fn one_line(error: &tract_onnx::prelude::TractError) -> String {
+    const LONGEST: usize = 300;
+    let causes: Vec<String> = error.chain().map(|cause| cause.to_string()).collect();
+    let line = causes.join(": ").split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line,
+    }
 }

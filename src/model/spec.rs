@@ -1,12 +1,17 @@
-//! The shape of `model.toml`.
+//! The shape of `model.toml`, and which values in it make sense.
 
 use serde::{Deserialize, Serialize};
+
+use crate::limits::MAX_SIDE;
 
 /// Everything that has to be known of a network to feed it and to read its answer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModelSpec {
     pub name: String,
+    /// What the network is for.
+    #[serde(default)]
+    pub task: Task,
     /// How the outputs become boxes.
     pub head: HeadKind,
     pub input: InputSpec,
@@ -15,11 +20,25 @@ pub struct ModelSpec {
     /// YOLO anchors as (width, height): in grid cells for `yolov2`. Empty for anchor-free heads.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub anchors: Vec<[f32; 2]>,
+    /// Score below which a box of this model means nothing, 0..=1, where the user names none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub score_threshold: Option<f32>,
     pub licence: String,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub training_data: String,
+    /// Measured accuracy, with the data set and the command: words for `wayside model show`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub accuracy: String,
     /// Of `model.onnx`, lower-case hex.
     pub sha256: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Task {
+    /// Boxes of classes in a picture.
+    #[default]
+    Detect,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -74,4 +93,136 @@ pub enum Resize {
     LetterboxCenter,
     /// Aspect not kept (YOLOv2, YOLOv3 of darknet).
     Stretch,
+}
+
+impl ModelSpec {
+    /// Reads and checks a `model.toml`. The error is one line, with the number of the line that it is about.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let spec: Self = toml::from_str(text).map_err(|e| explain(text, &e))?;
+        spec.check()?;
+        Ok(spec)
+    }
+
+    /// As a `model.toml`.
+    pub fn to_toml(&self) -> String {
+        // Proof: strings, numbers, enums without data and arrays of these are all that it holds.
+        toml::to_string(self).expect("a spec has a toml form")
+    }
+
+    /// Refuses values that no network can have, or that this version cannot use.
+    pub fn check(&self) -> Result<(), String> {
+        let input = &self.input;
+        if self.name.trim().is_empty() {
+            return Err("`name` is empty".into());
+        }
+        for (key, side) in [("width", input.width), ("height", input.height)] {
+            if !(1..=MAX_SIDE).contains(&side) {
+                return Err(format!("`input.{key}` is {side}, must be 1 to {MAX_SIDE}"));
+            }
+        }
+        if !input.mean.iter().all(|m| m.is_finite()) {
+            return Err(format!("`input.mean` is {:?}, must be three finite numbers", input.mean));
+        }
+        if !input.std.iter().all(|s| s.is_finite() && *s > 0.0) {
+            return Err(format!("`input.std` is {:?}, must be three numbers above 0", input.std));
+        }
+        if self.labels.is_empty() || self.labels.len() > usize::from(u16::MAX) {
+            return Err(format!("`labels` has {} names, must be 1 to {}", self.labels.len(), u16::MAX));
+        }
+        if let Some(score) = self.score_threshold.filter(|s| !(0.0..=1.0).contains(s)) {
+            return Err(format!("`score_threshold` is {score}, must be 0 to 1"));
+        }
+        if !self.anchors.iter().flatten().all(|side| side.is_finite() && *side > 0.0) {
+            return Err("`anchors` must be pairs of numbers above 0".into());
+        }
+        match (self.head, self.anchors.is_empty()) {
+            (HeadKind::Yolov2, true) => return Err("head yolov2 needs `anchors`, in grid cells".into()),
+            (HeadKind::Yolox, false) => return Err("head yolox has no `anchors`".into()),
+            _ => {}
+        }
+        if self.sha256.len() != 64 || !self.sha256.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
+            return Err("`sha256` must be 64 lower-case hex digits, as `sha256sum model.onnx` prints them".into());
+        }
+        Ok(())
+    }
+}
+
+/// One line of a toml error: the parser's own has a drawing over several. An unknown key gets the nearest known one.
+fn explain(text: &str, error: &toml::de::Error) -> String {
+    let line = error.span().map_or(1, |span| 1 + text[..span.start].matches('\n').count());
+    let message = error.message().lines().collect::<Vec<_>>().join(" ");
+    // serde: unknown field `colour`, expected one of `width`, `color`
+    let mut quoted = message.split('`').skip(1).step_by(2);
+    let nearest = quoted.next().filter(|_| message.starts_with("unknown")).and_then(|unknown| {
+        quoted.max_by(|a, b| strsim::jaro_winkler(unknown, a).total_cmp(&strsim::jaro_winkler(unknown, b)))
+    });
+    match nearest {
+        Some(nearest) => format!("line {line}: {message}; did you mean `{nearest}`?"),
+        None => format!("line {line}: {message}"),
+    }
+}
+
+/// The 80 classes of COCO, in the order that its detectors use.
+pub fn coco_labels() -> Vec<String> {
+    include_str!("coco.txt").lines().map(String::from).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn example() -> ModelSpec {
+        let text = format!(
+            "name = \"a\"\nhead = \"yolox\"\nlabels = [\"car\"]\nlicence = \"MIT\"\nsha256 = \"{:064}\"\n\
+             [input]\nwidth = 32\nheight = 32\ncolor = \"bgr\"\nresize = \"letterbox\"\n",
+            0
+        );
+        ModelSpec::parse(&text).unwrap()
+    }
+
+    #[test]
+    fn survives_the_way_through_toml() {
+        let mut spec = example();
+        assert_eq!((spec.input.pad, spec.input.std, spec.task), (114, [1.0; 3], Task::Detect));
+        spec.head = HeadKind::Yolov2;
+        spec.anchors = vec![[1.08, 1.19], [3.42, 4.41]];
+        spec.score_threshold = Some(0.3);
+        spec.accuracy = "AP 25.8".into();
+        assert_eq!(ModelSpec::parse(&spec.to_toml()).unwrap(), spec);
+    }
+
+    #[test]
+    fn refusals_name_the_key() {
+        let refused = |change: fn(&mut ModelSpec)| {
+            let mut spec = example();
+            change(&mut spec);
+            spec.check().unwrap_err()
+        };
+        assert!(refused(|s| s.name.clear()).contains("name"));
+        assert!(refused(|s| s.input.width = 0).contains("input.width"));
+        assert!(refused(|s| s.input.height = 20_000).contains("input.height"));
+        assert!(refused(|s| s.input.std[1] = 0.0).contains("input.std"));
+        assert!(refused(|s| s.input.mean[2] = f32::NAN).contains("input.mean"));
+        assert!(refused(|s| s.labels.clear()).contains("labels"));
+        assert!(refused(|s| s.head = HeadKind::Yolov2).contains("anchors"));
+        assert!(refused(|s| s.anchors.push([1.0, -1.0])).contains("anchors"));
+        assert!(refused(|s| s.score_threshold = Some(1.5)).contains("score_threshold"));
+        assert!(refused(|s| s.sha256.truncate(10)).contains("sha256"));
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused_with_its_line_and_the_nearest_key() {
+        let text = example().to_toml().replace("color", "colour");
+        let error = ModelSpec::parse(&text).unwrap_err();
+        assert!(error.contains("`colour`") && error.contains("did you mean `color`?"), "{error}");
+        let line = text.lines().position(|l| l.starts_with("colour")).unwrap() + 1;
+        assert!(error.starts_with(&format!("line {line}:")) && !error.contains('\n'), "{error}");
+    }
+
+    #[test]
+    fn coco_has_its_80_classes() {
+        let labels = coco_labels();
+        assert_eq!(labels.len(), 80);
+        assert_eq!((&*labels[0], &*labels[2], &*labels[3], &*labels[7]), ("person", "car", "motorcycle", "truck"));
+    }
 }

@@ -1,5 +1,11 @@
 //! From a camera's picture to a network's input. Not here: normalisation (it belongs to the engine).
 
+mod letterbox;
+mod resample;
+mod yuv;
+
+pub use letterbox::Letterbox;
+
 use crate::geometry::BBox;
 
 /// A network's input and the way back to the picture.

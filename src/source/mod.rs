@@ -2,7 +2,26 @@
 //!
 //! Not here: threads and queues (pipeline/), letterboxing (preprocess/), what to do when a source fails (pipeline/).
 
-use std::path::PathBuf;
+#[cfg(feature = "clip")]
+mod clip;
+mod digest;
+mod every;
+mod ffmpeg;
+#[cfg(feature = "clip")]
+mod h264;
+#[cfg(feature = "clip")]
+mod mp4;
+mod open;
+mod pictures;
+mod predecoded;
+pub mod scene;
+mod timeline;
+
+pub use every::Every;
+pub use open::{OpenOptions, open};
+pub use predecoded::Predecoded;
+
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::frame::Frame;
@@ -18,6 +37,8 @@ pub struct SourceInfo {
     pub nominal_fps: f64,
     /// Frames in all, where the source ends and says so.
     pub frames: Option<u64>,
+    /// By how much `Stamp::seq` grows from frame to frame when none is missing: n where each n-th frame is read.
+    pub seq_step: u64,
     /// Length in media time, where known.
     pub duration: Option<Duration>,
     /// A live source is never waited for: its frames go through a `Latest` queue and may be dropped (and counted).
@@ -37,6 +58,11 @@ pub trait Source: Send {
     /// [`Source::warnings`].
     fn next_frame(&mut self, frame: &mut Frame) -> Result<bool, SourceError>;
 
+    /// Passes over the next picture as cheaply as the source can; `Ok(false)` at the end. `scratch` may be overwritten.
+    fn skip_frame(&mut self, scratch: &mut Frame) -> Result<bool, SourceError> {
+        self.next_frame(scratch)
+    }
+
     /// Damage that was survived so far, for the end of the run: "3 undecodable pictures skipped".
     fn warnings(&self) -> Vec<String> {
         Vec::new()
@@ -54,4 +80,9 @@ pub enum SourceError {
     /// The source needs a program or feature that is not here.
     #[error("{what}: {todo}")]
     Unavailable { what: String, todo: String },
+}
+
+/// A path's last component, for people.
+fn file_name(path: &Path) -> String {
+    path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
 }

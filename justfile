@@ -1,0 +1,28 @@
+# Recipes for people; `just` lists them. Each one is also a plain command that can be typed.
+
+_list:
+    @just --list --unsorted
+
+# Everything that CI runs.
+check:
+    .ci/run
+
+# The quick part of it, while working.
+test *ARGS:
+    cargo test {{ARGS}}
+
+# Count clips with hand-counted truth: just eval CLIPS_FOLDER --model yolox_nano.onnx --misses
+eval CLIPS *ARGS:
+    cargo run --release -- evaluate count --clips {{CLIPS}} {{ARGS}}
+
+# Each stage and the whole.
+bench *ARGS:
+    cargo run --release -- bench {{ARGS}}
+
+# Known vulnerabilities of the dependencies; needs the network, so CI leaves it out.
+advisories:
+    cargo deny check advisories
+
+# Write docs/config.md anew from src/config/keys.rs.
+reference:
+    WAYSIDE_BLESS=1 cargo test --test config

@@ -1,0 +1,230 @@
+//! What can be said of an ONNX file without running it: its inputs, outputs, operators and weights. Parses only, so it
+//! is fast. Not here: what the outputs mean (model/inspect.rs).
+
+use std::collections::{BTreeMap, HashSet};
+
+use tract_onnx::pb::tensor_proto::{DataLocation, DataType};
+use tract_onnx::pb::tensor_shape_proto::dimension::Value as DimValue;
+use tract_onnx::pb::type_proto::Value as TypeValue;
+use tract_onnx::pb::{GraphProto, ModelProto, ValueInfoProto};
+use tract_onnx::prelude::*;
+use tract_onnx::tract_hir::infer::Factoid;
+
+use super::guard::catching_panics;
+use super::input::Layout;
+use super::one_line;
+
+/// An ONNX graph as its file declares it.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct GraphInfo {
+    pub input: TensorInfo,
+    /// Of the picture that it takes.
+    pub width: u32,
+    pub height: u32,
+    pub outputs: Vec<TensorInfo>,
+    /// How often each operator is used.
+    pub operators: BTreeMap<String, usize>,
+    /// Number of weights, all initialisers together.
+    pub parameters: u64,
+    pub opset: i64,
+}
+
+/// An input or output.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct TensorInfo {
+    pub name: String,
+    /// ONNX's name of the element type, in lower case: `float`, `float16`, `int64`.
+    pub kind: String,
+    /// `None` where the file leaves the size open.
+    pub shape: Vec<Option<usize>>,
+}
+
+/// `name float [1, 3, ?, ?]`
+impl std::fmt::Display for TensorInfo {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let dims: Vec<String> = self.shape.iter().map(|d| d.map_or("?".into(), |d| d.to_string())).collect();
+        write!(f, "{} {} [{}]", self.name, self.kind, dims.join(", "))
+    }
+}
+
+/// Reads the graph of an ONNX file that takes one picture: of `size` (width, height), or where that is `None` of the
+/// size that the file declares. Outputs whose shape the file leaves open are worked out.
+pub fn inspect(bytes: &[u8], size: Option<(u32, u32)>) -> Result<GraphInfo, String> {
+    let model = parse(bytes)?;
+    let input = GraphInput::of(&model, size)?;
+    let graph = graph(&model);
+    let mut operators = BTreeMap::new();
+    for node in &graph.node {
+        *operators.entry(node.op_type.clone()).or_default() += 1;
+    }
+    let mut outputs: Vec<TensorInfo> = graph.output.iter().map(tensor_info).collect();
+    if outputs.iter().any(|output| output.shape.is_empty() || output.shape.contains(&None)) {
+        for (output, shape) in outputs.iter_mut().zip(inferred_shapes(&model, &input)?) {
+            output.shape = shape;
+        }
+    }
+    Ok(GraphInfo {
+        width: input.width,
+        height: input.height,
+        input: input.info,
+        outputs,
+        operators,
+        parameters: graph.initializer.iter().map(|t| volume(&t.dims)).fold(0, u64::saturating_add),
+        opset: opset(&model),
+    })
+}
+
+/// Decodes the protobuf and refuses, in words, what no engine here can run.
+pub(super) fn parse(bytes: &[u8]) -> Result<ModelProto, String> {
+    if bytes.is_empty() {
+        return Err("the file is empty".into());
+    }
+    let broken = "is no ONNX network, or was cut off: export or copy it again";
+    let model = tract_onnx::onnx().proto_model_for_read(&mut &*bytes).map_err(|e| format!("{broken} ({e})"))?;
+    let Some(graph) = &model.graph else { return Err(broken.into()) };
+    if graph.node.is_empty() || graph.output.is_empty() {
+        return Err("the graph has no operators or no outputs".into());
+    }
+    let external = Some(DataLocation::External as i32);
+    if let Some(weights) = graph.initializer.iter().find(|t| t.data_location == external) {
+        return Err(format!("weights `{}` lie in a second file: save the model as one file", weights.name));
+    }
+    let produced: HashSet<&str> = (graph.node.iter().flat_map(|n| &n.output))
+        .chain(graph.initializer.iter().map(|t| &t.name))
+        .chain(graph.input.iter().map(|i| &i.name))
+        .map(String::as_str)
+        .collect();
+    match graph.output.iter().find(|o| !produced.contains(o.name.as_str())) {
+        Some(output) => Err(format!("no operator computes the output `{}`", output.name)),
+        None => Ok(model),
+    }
+}
+
+/// The graph of a model that [`parse`] let through.
+pub(super) fn graph(model: &ModelProto) -> &GraphProto {
+    // parse() lets no model without a graph through.
+    model.graph.as_ref().expect("a graph")
+}
+
+/// The one picture that a network takes.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct GraphInput {
+    pub info: TensorInfo,
+    pub layout: Layout,
+    pub width: u32,
+    pub height: u32,
+    pub kind: DatumType,
+    /// Whether the file leaves a dimension open: then its notes on inner shapes are symbolic too.
+    pub dynamic: bool,
+}
+
+impl GraphInput {
+    /// Checks that the graph takes one picture of `size` (width, height), or of the size it declares where that is
+    /// `None`.
+    pub(super) fn of(model: &ModelProto, size: Option<(u32, u32)>) -> Result<Self, String> {
+        let inputs: Vec<TensorInfo> = fed_inputs(graph(model)).map(tensor_info).collect();
+        let [input] = inputs.as_slice() else {
+            let names: Vec<String> = inputs.iter().map(ToString::to_string).collect();
+            return Err(format!("the network has {} inputs ({}), not one picture", names.len(), names.join("; ")));
+        };
+        let kind = match input.kind.as_str() {
+            "float" => DatumType::F32,
+            "float16" => DatumType::F16,
+            _ => return Err(format!("input `{input}` is not float or float16: export with a float input")),
+        };
+        let (layout, declared_height, declared_width) = match input.shape[..] {
+            [_, Some(3) | None, height, width] => (Layout::Nchw, height, width),
+            [_, height, width, Some(3)] => (Layout::Nhwc, height, width),
+            _ => return Err(format!("input `{input}` is no picture: [1, 3, height, width] or [1, height, width, 3]")),
+        };
+        if let Some(batch) = input.shape[0].filter(|&batch| batch != 1) {
+            return Err(format!("input `{input}` wants {batch} pictures at once: export it for a batch of 1"));
+        }
+        let declared = (declared_width, declared_height);
+        let (width, height) = match (size, declared) {
+            (Some((w, h)), (dw, dh))
+                if dw.unwrap_or(w as usize) == w as usize && dh.unwrap_or(h as usize) == h as usize =>
+            {
+                (w, h)
+            }
+            (Some((w, h)), _) => return Err(format!("input `{input}` does not take a picture of {w}x{h}")),
+            (None, (Some(w), Some(h))) if w.max(h) <= crate::limits::MAX_SIDE as usize => (w as u32, h as u32),
+            (None, _) => return Err(format!("input `{input}` leaves its size open: import it with --size 640x640")),
+        };
+        let dynamic = input.shape.contains(&None);
+        Ok(Self { info: input.clone(), layout, width, height, kind, dynamic })
+    }
+
+    pub(super) fn fact(&self) -> InferenceFact {
+        InferenceFact::dt_shape(self.kind, self.layout.shape(self.width, self.height))
+    }
+}
+
+/// tract's view of the graph for this input, every shape worked out. Refuses operators that tract lacks and tensors
+/// that are too large, naming the node. Nothing of the network's size is allocated but its weights.
+pub(super) fn analysed(model: &ModelProto, input: &GraphInput) -> Result<InferenceModel, String> {
+    let onnx = tract_onnx::onnx().with_ignore_value_info(input.dynamic);
+    for node in &graph(model).node {
+        if !onnx.op_register.0.contains_key(&node.op_type) {
+            let name = if node.name.is_empty() { node.output.join(", ") } else { node.name.clone() };
+            return Err(format!("operator {} of node `{name}` is unknown to tract: export without it", node.op_type));
+        }
+    }
+    let mut inference = (onnx.model_for_proto_model(model))
+        .and_then(|m| m.with_input_fact(0, input.fact()))
+        .map_err(|e| one_line(&e))?;
+    inference.analyse(false).map_err(|e| one_line(&e))?;
+    for node in inference.nodes() {
+        for output in &node.outputs {
+            let Ok(Some(shape)) = output.fact.shape.as_concrete_finite() else { continue };
+            let bytes = shape.iter().fold(4, |bytes: u64, &d| bytes.saturating_mul(d as u64));
+            if bytes > crate::limits::MAX_TENSOR_BYTES {
+                let mib = crate::limits::MAX_TENSOR_BYTES >> 20;
+                return Err(format!("node `{}` makes a tensor of {shape:?}: more than {mib} MiB", node.name));
+            }
+        }
+    }
+    Ok(inference)
+}
+
+fn inferred_shapes(model: &ModelProto, input: &GraphInput) -> Result<Vec<Vec<Option<usize>>>, String> {
+    catching_panics(|| {
+        let inference = analysed(model, input)?;
+        let outputs = inference.output_outlets().map_err(|e| one_line(&e))?;
+        let shape = |outlet: &OutletId| {
+            let fact = inference.outlet_fact(*outlet).map_err(|e| one_line(&e))?;
+            Ok(fact.shape.dims().map(|d| d.concretize().and_then(|d| usize::try_from(d.as_i64()?).ok())).collect())
+        };
+        outputs.iter().map(shape).collect()
+    })
+}
+
+/// Inputs that have to be fed: old exporters list the weights as inputs too.
+fn fed_inputs(graph: &GraphProto) -> impl Iterator<Item = &ValueInfoProto> {
+    let weights: HashSet<&str> = graph.initializer.iter().map(|t| t.name.as_str()).collect();
+    graph.input.iter().filter(move |input| !weights.contains(input.name.as_str()))
+}
+
+fn tensor_info(value: &ValueInfoProto) -> TensorInfo {
+    let tensor = value.r#type.as_ref().and_then(|t| t.value.as_ref()).map(|TypeValue::TensorType(t)| t);
+    let kind = tensor.and_then(|t| DataType::try_from(t.elem_type).ok()).map(|t| t.as_str_name().to_lowercase());
+    let dims = tensor.and_then(|t| t.shape.as_ref()).map(|s| s.dim.as_slice()).unwrap_or_default();
+    let size = |dim: &Option<DimValue>| match dim {
+        Some(DimValue::DimValue(size)) => usize::try_from(*size).ok().filter(|&size| size > 0),
+        Some(DimValue::DimParam(_)) | None => None,
+    };
+    TensorInfo {
+        name: value.name.clone(),
+        kind: kind.unwrap_or_else(|| "unknown".into()),
+        shape: dims.iter().map(|d| size(&d.value)).collect(),
+    }
+}
+
+fn volume(dims: &[i64]) -> u64 {
+    dims.iter().fold(1, |volume: u64, &d| volume.saturating_mul(d.max(0) as u64))
+}
+
+fn opset(model: &ModelProto) -> i64 {
+    let standard = |domain: &str| domain.is_empty() || domain == "ai.onnx";
+    model.opset_import.iter().find(|o| standard(&o.domain)).map_or(0, |o| o.version)
+}
