@@ -63,10 +63,9 @@ impl Tracker {
         self.rows.clear();
         let (now, coast) = (self.time, self.params.coast_s.max(1.5 * dt));
         let young = self.params.young_s.max(1.5 * dt);
-        self.rows.extend(
-            (0..self.targets.len())
-                .filter(|&r| unseen(&self.targets[r], now) <= coast.min((self.params.trust * self.targets[r].age()).max(young))),
-        );
+        self.rows.extend((0..self.targets.len()).filter(|&r| {
+            unseen(&self.targets[r], now) <= coast.min((self.params.trust * self.targets[r].age()).max(young))
+        }));
         let high = std::mem::take(&mut self.high);
         self.associate(detections, &high, frame);
         self.high = high;
