@@ -59,8 +59,8 @@ fn everything_wrong_is_one_line_and_exit_status_1() {
             format!("[detect]\nscroe = 0.3\n{CONFIG}"),
             "error: my.toml:2: unknown key 'scroe' in [detect]; did you mean 'score'?",
         ),
-        (format!("[model]\nname = \"nosuch\"\n{CONFIG}"), "error: model no model `nosuch`"),
-        (format!("[detect]\nclasses = [\"cat\"]\n{CONFIG}"), "error: model "),
+        (format!("[model]\nname = \"nosuch\"\n{CONFIG}"), "error: model: no model `nosuch`"),
+        (format!("[detect]\nclasses = [\"cat\"]\n{CONFIG}"), "error: model: "),
         (CONFIG.replace("scene:road", "nosuch.mp4"), "error: source \"road\": nosuch.mp4"),
         (CONFIG.replace("scene:road", "scene:raod"), "error: source \"road\": "),
         (
