@@ -92,7 +92,7 @@ fn model(name: &str, counting: &Counting, findings: &mut Vec<Finding>) -> Option
         counting.detect_params(&model.spec).postprocess(&model.spec, program.as_ref())?;
         Ok(model)
     };
-    let model = note(checked(), "model ".into(), findings)?;
+    let model = note(checked(), "model: ".into(), findings)?;
     let (spec, input) = (&model.spec, &model.spec.input);
     findings.push(ok(format!(
         "model {model}: head {}, {} labels, input {}x{}, sha256 {}",
@@ -110,7 +110,7 @@ fn source(spec: &SourceConfig, model: &ModelFolder, findings: &mut Vec<Finding>)
     let checked = || -> anyhow::Result<(u32, u32)> {
         let source = counting::open_source(spec, model)?;
         let (width, height) = (source.info().width, source.info().height);
-        counting::count_lines(spec, width, height)?;
+        spec.lines.iter().try_for_each(|line| line.on_picture(width, height).map(|_| ()))?;
         Ok((width, height))
     };
     if let Some((width, height)) = note(checked(), format!("source {:?}: ", spec.name), findings) {
