@@ -42,7 +42,7 @@ pub fn make() -> Made {
     let mut net = Chain::new("scene", "images", &[1, 3, HEIGHT, WIDTH]);
     net.conv(colour());
     net.clip("masks");
-    net.conv(rows(&windows));
+    net.conv(rows(&blobs, &windows));
     net.conv(window(&blobs, &windows));
     let (features, output) = head(&blobs);
     net.conv(features);
@@ -124,13 +124,13 @@ fn place(k: usize, n: usize) -> f32 {
 }
 
 /// 1×n along the columns, each mask → Σ mask, Σ mask·x, Σ mask·x².
-fn rows(windows: &[Window]) -> Conv {
+fn rows(blobs: &[Blob], windows: &[Window]) -> Conv {
     let (n, pad) = taps(windows, 0);
     let mut weights = Vec::new();
-    for window in windows {
+    for (blob, window) in blobs.iter().zip(windows) {
         for power in 0..3 {
             weights.extend((0..n).map(|k| place(k, n)).map(|x| match window.holds(0, x) {
-                true => (x / CELL as f32).powi(power),
+                true => ((x - blob.middle[0]) / CELL as f32).powi(power),
                 false => 0.0,
             }));
         }
@@ -140,24 +140,23 @@ fn rows(windows: &[Window]) -> Conv {
 }
 
 /// n×1 along the rows, each class's three sums → mass (1 for a whole vehicle), its box's middle from the cell's, and
-/// its mean square distance from the cell's middle, along x and y.
+/// its mean square distance from the cell's middle, along x and y. Distances are taken from where the blob's middle is
+/// when the box's is the cell's.
 fn window(blobs: &[Blob], windows: &[Window]) -> Conv {
     let (n, pad) = taps(windows, 1);
-    let (mut weights, mut bias) = (Vec::new(), Vec::new());
+    let mut weights = Vec::new();
     for (blob, window) in blobs.iter().zip(windows) {
-        // (which of the three sums, power of y, what is added)
-        let offset = blob.middle.map(|m| -m / CELL as f32);
-        for (sum, power, add) in [(0, 0, 0.0), (1, 0, offset[0]), (0, 1, offset[1]), (2, 0, 0.0), (0, 2, 0.0)] {
+        // Which of the three sums, and the power of y.
+        for (sum, power) in [(0, 0), (1, 0), (0, 1), (2, 0), (0, 2)] {
             for input in 0..3 {
                 weights.extend((0..n).map(|k| place(k, n)).map(|y| match input == sum && window.holds(1, y) {
-                    true => (y / CELL as f32).powi(power) / blob.area,
+                    true => ((y - blob.middle[1]) / CELL as f32).powi(power) / blob.area,
                     false => 0.0,
                 }));
             }
-            bias.push(add);
         }
     }
-    let shape = [5 * CLASSES, 3, n, 1];
+    let (shape, bias) = ([5 * CLASSES, 3, n, 1], vec![0.0; 5 * CLASSES]);
     Conv { name: "window", shape, weights, bias, groups: CLASSES, stride: [CELL, 1], pad: [pad, 0, pad, 0] }
 }
 
@@ -175,7 +174,7 @@ const LOGIT: [(f32, f32); 9] = [
     (0.49, 4.595_120),
 ];
 /// Beyond this the middle belongs to the next cell.
-const OUTSIDE: f32 = 0.52;
+const OUTSIDE: f32 = 0.5;
 
 /// One hinge: `relu(gain · number + bias)` of one of the five numbers of a class, and what it adds to the head's.
 struct Hinge {
@@ -200,16 +199,14 @@ fn hinges(blob: &Blob) -> Vec<Hinge> {
         }
     };
     // A tenth of the mass away is a vehicle that is cut off, or has company.
-    outside(0, 1.0, 0.06, 100.0);
+    outside(0, 1.0, 0.08, 100.0);
     outside(1, 0.0, OUTSIDE, 100.0);
     outside(2, 0.0, OUTSIDE, 100.0);
     for axis in [0, 1] {
-        // Seen from the cell's middle the spread grows by the square of the way there, up to half a cell and the
-        // blob's own offset.
+        // Seen from the cell's middle the spread grows by the square of the way there, half a cell at most.
         let variance = blob.variance[axis] / (CELL * CELL) as f32;
-        let way = 0.5 + blob.middle[axis].abs() / CELL as f32;
-        let half = way * way / 2.0;
-        outside(3 + axis, variance + half, half + 0.12 * variance + 0.05, 30.0);
+        let half = 0.25 / 2.0;
+        outside(3 + axis, variance + half, half + 0.12 * variance + 0.03, 60.0);
     }
     for (number, output) in [(1, X), (2, Y)] {
         let slope = |i: usize| match LOGIT.get(i + 1) {
