@@ -27,12 +27,13 @@ impl Default for DetectConfig {
 
 impl DetectConfig {
     /// For this model. Its detector passes on everything from `score_low` up: the tracker tells the two scores apart.
-    /// Labels that the model does not have are refused by the detector itself.
+    /// What the model itself calls meaningless is left out, unless `score` asks for it. Labels that the model does not
+    /// have are refused by the detector.
     pub fn params(&self, model: &ModelSpec) -> DetectParams {
         let is_vehicle = |label: &&String| VEHICLES.iter().any(|known| label.eq_ignore_ascii_case(known));
         let vehicles: Vec<String> = model.labels.iter().filter(is_vehicle).cloned().collect();
         DetectParams {
-            score_threshold: self.score_low,
+            score_threshold: self.score_low.max(model.score_threshold.unwrap_or(0.0).min(self.score)),
             iou_threshold: self.iou,
             groups: match (self.class_agnostic, self.groups.is_empty()) {
                 (false, _) => Vec::new(),
@@ -47,27 +48,11 @@ impl DetectConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{ColorOrder, HeadKind, InputSpec, Resize};
 
     fn model(labels: &str) -> ModelSpec {
-        ModelSpec {
-            name: "test".into(),
-            head: HeadKind::Yolox,
-            input: InputSpec {
-                width: 32,
-                height: 32,
-                color: ColorOrder::Rgb,
-                mean: [0.0; 3],
-                std: [1.0; 3],
-                resize: Resize::Letterbox,
-                pad: 114,
-            },
-            labels: words(labels),
-            anchors: Vec::new(),
-            licence: "MIT".into(),
-            training_data: String::new(),
-            sha256: String::new(),
-        }
+        let text = "name = 'test'\nhead = 'yolox'\nlicence = 'MIT'\nlabels = []\nsha256 = ''\n\
+                    [input]\nwidth = 32\nheight = 32\ncolor = 'rgb'\nresize = 'letterbox'\n";
+        ModelSpec { labels: words(labels), ..toml::from_str(text).unwrap() }
     }
 
     fn words(text: &str) -> Vec<String> {
@@ -88,6 +73,17 @@ mod tests {
 
         let grouped = DetectConfig { groups: vec![words("train truck")], ..DetectConfig::default() };
         assert_eq!(grouped.params(&coco).groups, [words("train truck")]);
+    }
+
+    #[test]
+    fn a_model_may_call_weak_boxes_meaningless_unless_they_are_asked_for() {
+        let model = ModelSpec { score_threshold: Some(0.25), ..model("car") };
+        let threshold = |score, score_low| {
+            DetectConfig { score, score_low, ..DetectConfig::default() }.params(&model).score_threshold
+        };
+        assert_eq!(threshold(0.3, 0.1), 0.25);
+        assert_eq!(threshold(0.5, 0.4), 0.4);
+        assert_eq!(threshold(0.2, 0.1), 0.2);
     }
 
     #[test]

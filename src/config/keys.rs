@@ -86,7 +86,7 @@ pub const KEYS: &[Key] = &[
     key("detect", "score", number(0.0, 1.0, SHARE), "0.3",
         "A box with at least this score may begin a track."),
     key("detect", "score_low", number(0.0, 1.0, SHARE), "0.1",
-        "A box with at least this score may continue a track (ByteTrack's second round). Not above `score`."),
+        "A box with at least this score may continue a track (ByteTrack's second round). Not above `score`; a model may raise it, up to `score`, where its weak boxes mean nothing."),
     key("detect", "iou", number(0.0, 1.0, SHARE), "0.45",
         "Of two boxes that overlap by more than this (intersection over union), NMS keeps the one with the higher score."),
     key("detect", "class_agnostic", Flag, "true",

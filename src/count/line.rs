@@ -60,6 +60,7 @@ pub struct LineCounter {
     lines: Vec<CountLine>,
     params: CountParams,
     began: Option<Duration>,
+    before: Option<Stamp>,
     /// The tracks that are followed, ascending, and per track one passage per line.
     ids: Vec<u64>,
     passages: Vec<Passage>,
@@ -70,7 +71,16 @@ pub struct LineCounter {
 
 impl LineCounter {
     pub fn new(lines: Vec<CountLine>, params: CountParams) -> Self {
-        Self { lines, params, began: None, ids: vec![], passages: vec![], next_ids: vec![], next_passages: vec![] }
+        Self {
+            lines,
+            params,
+            began: None,
+            before: None,
+            ids: vec![],
+            passages: vec![],
+            next_ids: vec![],
+            next_passages: vec![],
+        }
     }
 
     pub fn lines(&self) -> &[CountLine] {
@@ -82,6 +92,7 @@ impl LineCounter {
     pub fn step(&mut self, stamp: &Stamp, tracks: &[TrackView], out: &mut Vec<Crossing>) {
         let began = *self.began.get_or_insert(stamp.mono);
         let at_start = stamp.mono.saturating_sub(began).as_secs_f32() <= self.params.start_s;
+        let before = self.before.replace(*stamp);
         self.next_ids.clear();
         self.next_passages.clear();
         let mut old = 0;
@@ -97,22 +108,21 @@ impl LineCounter {
             self.next_ids.push(t.id);
             for (index, line) in self.lines.iter().enumerate() {
                 if !known {
-                    self.next_passages.push(Passage::new(&line.segment, now, at_start, &self.params));
+                    self.next_passages.push(Passage::new(&line.segment, before, now, at_start, &self.params));
                     continue;
                 }
                 let mut passage = self.passages[old * self.lines.len() + index];
-                if t.seen {
-                    if let Some((direction, m)) = passage.step(&line.segment, now, t.confirmed, &self.params) {
-                        out.push(Crossing {
-                            line: index,
-                            track: t.id,
-                            direction,
-                            class: t.class,
-                            score: t.score,
-                            stamp: m.stamp,
-                            at: m.at,
-                        });
-                    }
+                let passed = t.seen.then(|| passage.step(&line.segment, now, t.confirmed, &self.params)).flatten();
+                if let Some((direction, m)) = passed {
+                    out.push(Crossing {
+                        line: index,
+                        track: t.id,
+                        direction,
+                        class: t.class,
+                        score: t.score,
+                        stamp: m.stamp,
+                        at: m.at,
+                    });
                 }
                 self.next_passages.push(passage);
             }

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{Error, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use super::{GRAPH_FILE, Graph, ModelError, ModelFolder, ModelSpec, SPEC_FILE};
+use super::{GRAPH_FILE, ModelError, ModelSpec, SPEC_FILE};
 
 /// A model folder in the making, beside its place: dropped before [`Self::publish`] it leaves nothing behind.
 pub struct Draft {
@@ -48,15 +48,9 @@ impl Draft {
         written.map_err(|source| ModelError::Io { path: self.folder.join(name), source })
     }
 
-    /// Opens the draft where it lies, to try it before it is published.
-    pub fn open(&self) -> Result<ModelFolder, ModelError> {
-        ModelFolder::open(self.work.path())
-    }
-
     /// Moves the folder to its place. After an error the old folder, if there was one, is in its place again.
-    pub fn publish(self) -> Result<ModelFolder, ModelError> {
+    pub fn publish(self) -> Result<(), ModelError> {
         let io = |source| ModelError::Io { path: self.folder.clone(), source };
-        let spec = self.open()?.spec;
         // tempfile makes folders for the owner alone; a model is for every user of the machine.
         #[cfg(unix)]
         {
@@ -77,6 +71,6 @@ impl Draft {
         if replaces {
             fs::remove_dir_all(&old).map_err(io)?;
         }
-        Ok(ModelFolder { spec, graph: Graph::File(self.folder.join(GRAPH_FILE)) })
+        Ok(())
     }
 }

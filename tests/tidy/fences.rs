@@ -75,7 +75,7 @@ const PLACES: &[Place] = &[
     Place("env_logger", &["src/cli/"]),
     Place("indicatif", &["src/cli/"]),
     Place("csv", &["src/cli/", "src/evaluate/"]),
-    Place("jiff", &["src/cli/", "src/config/"]),
+    Place("jiff", &["src/cli/", "src/config/", "src/ledger/"]),
     Place("strsim", &["src/config/", "src/model/"]),
     Place("toml", &["src/config/", "src/model/"]),
     Place("glob", &["src/source/"]),

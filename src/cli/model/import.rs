@@ -1,0 +1,207 @@
+//! `wayside model import`: a model folder from a bare ONNX file.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, ensure};
+use serde::de::value::{Error as WordError, StrDeserializer};
+use serde::de::{Deserialize, IntoDeserializer};
+
+use super::{golden, word};
+use crate::detect::{DetectParams, Detector};
+use crate::engine::{Engine, TractEngine};
+use crate::model::{self, ColorOrder, Draft, Graph, HeadKind, Hints, ModelFolder, Resize};
+
+/// Makes a model folder of an ONNX file, after the network has run once.
+///
+/// What the file tells is taken from it: input size, and the head where the shape of the outputs gives it away. A
+/// yolox head with 80 classes needs nothing more. What it can't tell has to be said: other class names (--labels),
+/// the anchors of a yolov2 head (--anchors), and pixels that are not prepared as the head's authors do it.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Customs of the heads, taken where no option says otherwise:
+  yolox    --color bgr --std 1,1,1 --resize letterbox --pad 114
+  yolov2   --color rgb --std 255,255,255 --resize stretch
+
+Examples:
+  wayside model import yolox_nano.onnx --licence Apache-2.0
+  wayside model import road.onnx --labels road.names --golden road.jpg
+  wayside model import tiny.onnx --anchors \"1.08,1.19 3.42,4.41 6.63,11.38 9.42,5.11 16.62,10.52\"")]
+pub struct Args {
+    /// The network. It takes one float picture, [1, 3, height, width] or [1, height, width, 3].
+    file: PathBuf,
+
+    /// The folder to make [default: models/ and the file's name without its ending].
+    #[arg(short, long, value_name = "DIR")]
+    output: Option<PathBuf>,
+
+    /// Replace the folder if it is a model folder.
+    #[arg(long)]
+    force: bool,
+
+    /// Name of the model [default: the folder's].
+    #[arg(long)]
+    name: Option<String>,
+
+    /// How the outputs become boxes: yolox or yolov2.
+    #[arg(long, value_parser = parse_word::<HeadKind>)]
+    head: Option<HeadKind>,
+
+    /// Input size in pixels, multiples of 32, where the file leaves it open.
+    #[arg(long, value_name = "WIDTHxHEIGHT", value_parser = size)]
+    size: Option<(u32, u32)>,
+
+    /// Class names, one a line, in the order of the outputs [default: COCO's, where there are 80].
+    #[arg(long, value_name = "FILE")]
+    labels: Option<PathBuf>,
+
+    /// Anchors of a yolov2 head as width,height in grid cells: the line `anchors=` of a darknet .cfg.
+    #[arg(long, value_parser = anchors)]
+    anchors: Option<Anchors>,
+
+    /// Order of the channels: rgb or bgr.
+    #[arg(long, value_parser = parse_word::<ColorOrder>)]
+    color: Option<ColorOrder>,
+
+    /// The network sees (pixel - mean) / std, pixels 0 to 255, per channel in the order of --color.
+    #[arg(long, value_name = "A,B,C", value_parser = triple)]
+    mean: Option<[f32; 3]>,
+
+    /// See --mean.
+    #[arg(long, value_name = "A,B,C", value_parser = triple)]
+    std: Option<[f32; 3]>,
+
+    /// How a picture of another shape is fitted: letterbox (top left), letterbox_center or stretch.
+    #[arg(long, value_parser = parse_word::<Resize>)]
+    resize: Option<Resize>,
+
+    /// Value of the padding of a letterbox, 0 to 255.
+    #[arg(long)]
+    pad: Option<u8>,
+
+    /// Score below which this model's boxes mean nothing, 0 to 1.
+    #[arg(long, value_name = "SCORE")]
+    score_threshold: Option<f32>,
+
+    /// Licence of the weights, for the record.
+    #[arg(long)]
+    licence: Option<String>,
+
+    /// What it was trained on, for the record.
+    #[arg(long, value_name = "TEXT")]
+    training_data: Option<String>,
+
+    /// Measured accuracy, for the record: data set, figure, and who measured it.
+    #[arg(long, value_name = "TEXT")]
+    accuracy: Option<String>,
+
+    /// A picture for golden/: what the model finds in it now, `wayside model check` must find again.
+    #[arg(long, value_name = "PICTURE")]
+    golden: Option<PathBuf>,
+}
+
+pub fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let output = args.output.unwrap_or_else(|| Path::new("models").join(model::stem(&args.file)));
+    let folder_name = output.file_name().map(|name| name.to_string_lossy().into_owned());
+    let hints = Hints {
+        name: args.name.or(folder_name),
+        head: args.head,
+        size: args.size,
+        labels: args.labels.as_deref().map(read_labels).transpose()?,
+        anchors: args.anchors.unwrap_or_default(),
+        color: args.color,
+        mean: args.mean,
+        std: args.std,
+        resize: args.resize,
+        pad: args.pad,
+        score_threshold: args.score_threshold,
+        licence: args.licence,
+        training_data: args.training_data,
+        accuracy: args.accuracy,
+    };
+    let bytes = model::read_limited(&args.file)?;
+    let spec = model::recognise(&args.file, &bytes, hints)?;
+    // Proved before anything is written; the user's file still has the sha256 that was just computed, or is refused.
+    let proved = ModelFolder { spec: spec.clone(), graph: Graph::File(args.file) };
+    let program = TractEngine.load(&proved)?;
+    let mut detector = Detector::new(&spec, program.as_ref(), &DetectParams::for_model(&spec))?;
+    let draft = Draft::write(&output, &spec, &bytes, args.force)?;
+    let golden = match &args.golden {
+        Some(picture) => {
+            let count = golden::write(&draft, picture, &spec, &mut detector)?;
+            format!("; golden/ holds {count} detections")
+        }
+        None => String::new(),
+    };
+    draft.publish()?;
+    println!(
+        "{}: {} {}x{}, {} classes{golden}",
+        output.display(),
+        word(&spec.head),
+        spec.input.width,
+        spec.input.height,
+        spec.labels.len()
+    );
+    Ok(ExitCode::SUCCESS)
+}
+
+fn read_labels(file: &Path) -> anyhow::Result<Vec<String>> {
+    let text = fs::read_to_string(file).with_context(|| file.display().to_string())?;
+    let labels: Vec<String> = text.lines().map(|line| line.trim().to_owned()).filter(|line| !line.is_empty()).collect();
+    ensure!(!labels.is_empty(), "{}: holds no class names", file.display());
+    Ok(labels)
+}
+
+/// A word of model.toml.
+fn parse_word<T: for<'de> Deserialize<'de>>(text: &str) -> Result<T, String> {
+    let word: StrDeserializer<WordError> = text.into_deserializer();
+    T::deserialize(word).map_err(|e| e.to_string())
+}
+
+fn size(text: &str) -> Result<(u32, u32), String> {
+    let side = |text: &str| text.trim().parse().ok();
+    let pair = text.split_once('x').and_then(|(w, h)| Some((side(w)?, side(h)?)));
+    pair.ok_or_else(|| "write WIDTHxHEIGHT, for example 640x384".into())
+}
+
+fn triple(text: &str) -> Result<[f32; 3], String> {
+    let numbers = numbers(text)?;
+    numbers.try_into().map_err(|n: Vec<f32>| format!("three numbers are needed, one per channel, not {}", n.len()))
+}
+
+type Anchors = Vec<[f32; 2]>;
+
+fn anchors(text: &str) -> Result<Anchors, String> {
+    let numbers = numbers(text)?;
+    match numbers.as_chunks() {
+        (pairs, []) if !pairs.is_empty() => Ok(pairs.to_vec()),
+        _ => Err(format!("pairs of width,height are needed, not {} numbers", numbers.len())),
+    }
+}
+
+/// Numbers between commas and spaces.
+fn numbers(text: &str) -> Result<Vec<f32>, String> {
+    let words = text.split([',', ' ']).filter(|word| !word.is_empty());
+    words.map(|word| word.parse().map_err(|_| format!("`{word}` is no number"))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arguments_are_read_as_their_help_says() {
+        assert_eq!(parse_word::<HeadKind>("yolov2"), Ok(HeadKind::Yolov2));
+        assert_eq!(parse_word::<Resize>("letterbox_center"), Ok(Resize::LetterboxCenter));
+        let error = parse_word::<HeadKind>("yolo9").unwrap_err();
+        assert!(error.contains("yolo9") && error.contains("yolov2"), "{error}");
+        assert_eq!(size("640x384"), Ok((640, 384)));
+        assert!(size("640").is_err() && size("axb").is_err());
+        assert_eq!(triple("1, 2,3.5"), Ok([1.0, 2.0, 3.5]));
+        assert!(triple("1,2").is_err() && triple("1,2,x").is_err());
+        assert_eq!(anchors("1.08,1.19,  3.42,4.41"), Ok(vec![[1.08, 1.19], [3.42, 4.41]]));
+        assert_eq!(anchors("1,2 3,4"), Ok(vec![[1.0, 2.0], [3.0, 4.0]]));
+        assert!(anchors("1,2,3").is_err() && anchors("").is_err());
+    }
+}
