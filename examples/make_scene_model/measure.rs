@@ -13,13 +13,13 @@ pub struct Colour {
 }
 
 impl Colour {
-    /// Red minus most of the rest; red and blue minus green; red and green minus blue; blue minus red.
+    /// Red minus most of the rest; blue and some red minus green; red and green minus blue; blue minus red.
     pub fn of(kind: Kind) -> Colour {
         let (weights, low, high) = match kind {
-            Kind::Car => ([1.0, -0.8, -0.8], 100.0, 128.0),
-            Kind::Motorcycle => ([0.5, -1.0, 0.5], 95.0, 125.0),
-            Kind::Bus => ([0.5, 0.5, -1.0], 100.0, 140.0),
-            Kind::Truck => ([-1.0, 0.0, 1.0], 90.0, 125.0),
+            Kind::Car => ([1.0, -0.8, -0.8], 80.0, 120.0),
+            Kind::Motorcycle => ([0.3, -1.0, 0.7], 65.0, 120.0),
+            Kind::Bus => ([0.5, 0.5, -1.0], 70.0, 130.0),
+            Kind::Truck => ([-1.0, 0.0, 1.0], 65.0, 125.0),
         };
         Colour { weights, low, high }
     }
@@ -41,20 +41,22 @@ pub struct Blob {
     pub reach: [f32; 2],
 }
 
-const GROUND: f32 = 200.0;
-/// Eight places that differ by eighths of a pixel of the input, in both headings and every shade.
+/// Eight places that differ by eighths of a pixel of the input, on an even and on an odd row, in both headings and every
+/// shade.
 const PLACES: u32 = 8;
+const GROUNDS: [f32; 2] = [200.0, 201.0];
 
 pub fn blob(kind: Kind) -> Blob {
     let (mut sums, mut seen, mut samples) = ([0.0f64; 5], Vec::new(), 0.0);
-    for (heading, paint) in [Heading::Right, Heading::Left].into_iter().flat_map(|h| [(h, 0), (h, 1), (h, 2)]) {
+    let lanes = GROUNDS.into_iter().flat_map(|y| [Heading::Right, Heading::Left].map(|heading| Lane { y, heading }));
+    for (lane, paint) in lanes.flat_map(|lane| [0, 1, 2].map(|paint| (lane, paint))) {
         let from = f64::from(WIDTH / 2);
         let path = vec![Waypoint { t: 0.0, x: from }, Waypoint { t: 8.0, x: from + 2.0 }];
         let scene = Scene {
             name: "measure".into(),
             fps: 1.0,
             seconds: f64::from(PLACES),
-            lanes: vec![Lane { y: GROUND, heading }],
+            lanes: vec![lane],
             vehicles: vec![Vehicle { kind, lane: 0, paint, path, hidden: vec![] }],
         };
         let mut source = SceneSource::new(scene);
