@@ -9,7 +9,7 @@ use wayside::detection::Detection;
 use wayside::event::{Crossing, Direction};
 use wayside::frame::Stamp;
 use wayside::geometry::{BBox, Point, Segment};
-use wayside::source::scene::{HEIGHT, Scene, TrueCrossing, WIDTH};
+use wayside::source::scene::{HEIGHT, NAMES, Scene, TrueCrossing, WIDTH};
 use wayside::track::{TrackParams, Tracker};
 
 /// Deterministic noise (PCG-like), so that a failing case is the same case again.
@@ -97,17 +97,20 @@ fn invented(crossings: &[Crossing], truth: &[TrueCrossing], slack: f64) -> Vec<S
 
 #[test]
 fn every_named_scene_is_counted_exactly_at_every_rate() {
-    for name in
-        ["road", "crowd", "stop-and-go", "jitter", "reverse", "abreast", "occlusion", "passing", "speeds", "short", "empty"]
-    {
+    let mut wrong = Vec::new();
+    for (name, _) in NAMES.iter().filter(|(name, _)| *name != "missed") {
         let scene = Scene::parse(name).unwrap();
         let truth = scene.truth(&scene.line());
         for fps in [25.0, 12.5, 5.0] {
             let crossings = watch(&scene, Eyes { fps, ..PERFECT });
-            assert_eq!(counted(&crossings), true_totals(&truth), "{name} at {fps} frames/s (a_to_b, b_to_a)");
-            assert_eq!(invented(&crossings, &truth, 1.0 / fps), Vec::<String>::new(), "{name} at {fps} frames/s");
+            let (got, want) = (counted(&crossings), true_totals(&truth));
+            let invented = invented(&crossings, &truth, 1.0 / fps);
+            if got != want || !invented.is_empty() {
+                wrong.push(format!("{name} at {fps} frames/s: {got:?}, not {want:?} (a_to_b, b_to_a); {invented:?}"));
+            }
         }
     }
+    assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
 #[test]
@@ -135,7 +138,7 @@ fn the_moment_of_a_passage_is_found_between_two_frames() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn random_scenes_with_perfect_boxes_are_counted_exactly(seed in 0u64..100_000, rate in 0usize..3) {
