@@ -46,16 +46,18 @@ fn the_built_in_network_is_not_let_loose_on_real_traffic() {
 #[test]
 fn lines_that_are_none() {
     let dir = folder();
-    for (line, words) in [
-        ("0.1,0.5,0.9", "four numbers"),
-        ("0.1,0.5,0.1,0.5", "same point"),
-        ("0.1,nan,0.1,0.5", "outside"),
-    ] {
+    for (line, words) in
+        [("0.1,0.5,0.9", "four numbers"), ("0.1,0.5,0.1,0.5", "same point"), ("0.1,nan,0.1,0.5", "outside")]
+    {
         let output = wayside(dir.path(), &["count", "scene:road", "--no-db", "--line", line]);
         assert!(!output.status.success());
         assert!(stderr(&output).contains(words), "{line}: {}", stderr(&output));
     }
-    refused(dir.path(), &["count", "scene:road", "--no-db", "--line", "10,700,600,700"], &["outside the 640x360 picture"]);
+    refused(
+        dir.path(),
+        &["count", "scene:road", "--no-db", "--line", "10,700,600,700"],
+        &["outside the 640x360 picture"],
+    );
     fs::write(dir.path().join("a.mp4"), "").unwrap();
     refused(dir.path(), &["count", "a.mp4", "--no-db"], &["--line"]);
 }

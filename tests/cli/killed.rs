@@ -28,7 +28,8 @@ fn killed_at_random_moments_counts_every_passage_once() {
     let db = dir.path().join("killed.db");
     let mut unclean = 0;
     for i in 0..kills {
-        let mut child = command(dir.path(), &ARGS).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("a child");
+        let mut child =
+            command(dir.path(), &ARGS).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("a child");
         // Spread over start, first frames and commits; a multiplier that visits the whole range.
         std::thread::sleep(Duration::from_millis(150 + (i * 617) % 2400));
         child.kill().expect("SIGKILL");

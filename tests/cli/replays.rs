@@ -66,7 +66,8 @@ fn a_clip_is_counted_once_however_often_it_is_run() {
 #[test]
 fn two_sources_of_a_config_are_counted_as_if_alone() {
     let dir = folder();
-    let line = r#"lines = [{ name = "road", from = [0.5, 0.99], to = [0.5, 0.18], a_to_b = "right", b_to_a = "left" }]"#;
+    let line =
+        r#"lines = [{ name = "road", from = [0.5, 0.99], to = [0.5, 0.18], a_to_b = "right", b_to_a = "left" }]"#;
     let config = format!(
         "[[source]]\nname = \"a\"\ninput = \"scene:abreast\"\n{line}\n\n[[source]]\nname = \"b\"\ninput = \"scene:reverse\"\n{line}\n"
     );
