@@ -123,8 +123,7 @@ impl Passage {
         let back = first.stamp.mono.saturating_sub(before.mono).as_secs_f32() / since;
         let origin = Point::new(a.x + (a.x - b.x) * back, a.y + (a.y - b.y) * back);
         let d = line.signed_distance(origin);
-        // A division by 0 above ends here: no comparison with it holds.
-        let passed = d * da < 0.0 && (db - da).abs() >= p.min_travel * now.size();
+        let passed = since > 0.0 && d * da < 0.0 && (db - da).abs() >= p.min_travel * now.size();
         let meeting = passed.then(|| meet(line, (before, origin), (first.stamp, a)))?;
         self.counted = meeting.is_within();
         meeting.is_within().then_some((direction(da), meeting))

@@ -72,7 +72,11 @@ pub struct Embedded {
 pub const BUILT_IN: &str = "scene";
 
 /// All models inside the program.
-pub const EMBEDDED: &[Embedded] = &[];
+pub const EMBEDDED: &[Embedded] = &[Embedded {
+    name: BUILT_IN,
+    spec: include_str!("../../models/scene/model.toml"),
+    graph: include_bytes!("../../models/scene/model.onnx"),
+}];
 
 impl Embedded {
     fn open(&self) -> Result<ModelFolder, ModelError> {

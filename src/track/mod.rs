@@ -2,12 +2,13 @@
 
 mod assign;
 mod flow;
+mod identity;
 mod kalman;
+mod measure;
 mod target;
 mod tracker;
+mod votes;
 
-pub use assign::Assigner;
-pub use kalman::Axis;
 pub use tracker::Tracker;
 
 use crate::geometry::{BBox, Point};
@@ -20,56 +21,53 @@ pub struct TrackParams {
     pub high_score: f32,
     /// Detections from this score on may continue a track.
     pub low_score: f32,
-    /// A track begins at this score.
+    /// A track begins at this score; `high_score` where that is higher.
     pub birth_score: f32,
-    /// Standard deviation of a box centre, relative to the box.
+    /// Standard deviation of a box centre, relative to the box's sides.
     pub position_noise: f32,
     /// Standard deviation of ln(width) and ln(height).
     pub size_noise: f32,
-    /// Acceleration of vehicles: sizes per s^1.5 (square root of the white noise's density).
+    /// Acceleration of vehicles: square root of the white noise's density, sizes per s^1.5.
     pub acceleration: f32,
-    /// Drift of the growth of a box, per s^1.5.
-    pub size_drift: f32,
-    /// Growth of a box that was seen once, standard deviation, per second.
+    /// Growth of a box that was seen once, standard deviation, 1/s.
     pub growth: f32,
-    /// Speed of a vehicle that was seen once where nothing is known: standard deviation per axis, sizes per second.
+    /// How fast growth changes: square root of the white noise's density, 1 per s^1.5.
+    pub growth_drift: f32,
+    /// Speed of a vehicle that was seen once where nothing is known, standard deviation per axis, sizes/s.
     pub free_speed: f32,
-    /// Speed that no vehicle has, sizes per second.
-    pub max_speed: f32,
-    /// A pair further apart than this, in standard deviations per axis, is never made.
+    /// How far around a place its usual motion is learned, sizes.
+    pub flow_reach: f32,
+    /// How much vehicles of one place differ in velocity, sizes/s.
+    pub flow_spread: f32,
+    /// A pair further apart than this, in standard deviations of any coordinate, is never made.
     pub gate: f32,
-    /// −ln of the least likely pair that is made (density per size²).
-    pub max_cost: f32,
-    /// Sightings that confirm a track.
+    /// −ln of the least likely pair that is made (density per size²): how rare other things are where a vehicle should be.
+    pub max_surprise: f32,
+    /// Sightings, apart from better known vehicles, that confirm a track.
     pub confirm_hits: u32,
     /// How long after its last sighting a track may go on with a detection just because it is where the track should
     /// be, seconds. Afterwards only a new track that moves alike can be the same vehicle.
     pub coast_s: f32,
-    /// … but no longer than it has been known, and this much at least: what was seen twice within 0.1 s says nothing of
-    /// where it is half a second later.
-    pub young_s: f32,
+    /// … but no longer than this many times the time it has been known: what was seen twice within 0.05 s says
+    /// nothing of where it is half a second later …
     pub trust: f32,
-    /// How long a confirmed and an unconfirmed track live unseen, seconds.
+    /// … and this at least, seconds.
+    pub young_s: f32,
+    /// How long a confirmed track is remembered unseen, seconds.
     pub memory_s: f32,
-    pub tentative_s: f32,
-    /// How long after its last sighting a track may go on with a low-score detection, seconds.
-    pub low_memory_s: f32,
-    /// A detection that overlaps a matched track by more than this (IoU) begins no track of its own.
-    pub duplicate_iou: f32,
-    /// A track whose box shares more than this of the smaller box with a better known one is its shadow (a part of
-    /// the vehicle, a second class for it), and is not believed until it was seen apart from it.
+    /// A track that shares more than this of the smaller box with a better known one is its shadow (a part of the
+    /// vehicle, a second box for it): it is not believed as long as it is.
     pub shadow_overlap: f32,
     /// … unless it is smaller than this part of the other's area: a motorcycle before a lorry.
     pub shadow_part: f32,
-    /// A new track this close (sizes) to where a lost one should be is the same vehicle.
+    /// A new track this close to where a lost one should be is the same vehicle, sizes …
     pub stitch_distance: f32,
-    /// … if their velocities differ by no more than this, sizes per second.
+    /// … if their velocities differ by no more than this, sizes/s.
     pub stitch_speed: f32,
-    pub flow_reach: f32,
-    pub flow_spread: f32,
 }
 
 impl Default for TrackParams {
+    /// The middle of the range in which accuracy does not change, for every parameter (docs/results.md).
     fn default() -> Self {
         Self {
             high_score: 0.3,
@@ -78,26 +76,22 @@ impl Default for TrackParams {
             position_noise: 0.1,
             size_noise: 0.2,
             acceleration: 1.5,
-            size_drift: 0.6,
             growth: 0.5,
+            growth_drift: 0.5,
             free_speed: 5.0,
-            max_speed: 25.0,
+            flow_reach: 2.0,
+            flow_spread: 1.0,
             gate: 4.0,
-            max_cost: 6.0,
+            max_surprise: 6.0,
             confirm_hits: 2,
-            coast_s: 0.7,
-            young_s: 0.1,
+            coast_s: 0.8,
             trust: 3.0,
+            young_s: 0.1,
             memory_s: 3.0,
-            tentative_s: 0.5,
-            low_memory_s: 0.7,
-            duplicate_iou: 0.6,
             shadow_overlap: 0.7,
             shadow_part: 0.1,
             stitch_distance: 1.5,
             stitch_speed: 2.0,
-            flow_reach: 2.0,
-            flow_spread: 1.0,
         }
     }
 }
@@ -117,6 +111,7 @@ pub struct TrackView {
     pub score: f32,
     /// Detected in this frame.
     pub seen: bool,
-    /// Seen often enough to be believed. Others may be noise: they are shown so that a counter knows their past.
+    /// Seen often enough to be believed, and now no shadow of another. Others may be noise or a part of a vehicle: they
+    /// are shown so that a counter knows their past.
     pub confirmed: bool,
 }

@@ -3,100 +3,73 @@
 use std::time::Duration;
 
 use super::TrackParams;
+use super::flow::Flow;
 use super::kalman::Axis;
+use super::measure::Measured;
+use super::votes::Votes;
 use crate::detection::Detection;
 use crate::geometry::{BBox, Point};
-
-/// Classes that one track can hold votes for; a vehicle is seen as two or three at most.
-const CLASSES: usize = 6;
 
 #[derive(Debug, Clone)]
 pub(super) struct Target {
     pub id: u64,
     /// Centre in pixels.
-    pub cx: Axis,
-    pub cy: Axis,
+    cx: Axis,
+    cy: Axis,
     /// Natural logarithm of width and height in pixels: growth is then the same for near and far.
-    pub lw: Axis,
-    pub lh: Axis,
+    lw: Axis,
+    lh: Axis,
     pub first_seen: Duration,
     pub last_seen: Duration,
-    pub hits: u32,
-    pub confirmed: bool,
-    /// Mostly inside a better known vehicle's box when it was last seen.
-    pub shadow: bool,
-    /// Sightings in which it was no shadow of another.
-    pub apart: u32,
-    /// Sum of all scores: how well it is known.
-    pub evidence: f32,
     /// Matched in the current frame.
     pub seen: bool,
-    /// Confirmed in the current frame.
-    pub fresh: bool,
+    pub votes: Votes,
+    /// Sightings in which it was no shadow of another (identity.rs).
+    pub apart: u32,
+    pub confirmed: bool,
+    /// In the current frame.
+    pub newly_confirmed: bool,
+    /// Mostly inside a better known vehicle's box when it was last seen.
+    pub shadow: bool,
     /// Now part of another track.
     pub absorbed: bool,
     /// Where the last flow sample was left.
     pub sampled: Point,
-    votes: [Vote; CLASSES],
-}
-
-#[derive(Debug, Clone, Copy, Default)]
-struct Vote {
-    class: u16,
-    /// Sum and number of scores.
-    score: f32,
-    sightings: u32,
 }
 
 impl Target {
     /// From the first sighting. `growth` is what vehicles at this place have been seen to do.
-    pub fn new(id: u64, now: Duration, d: &Detection, growth: f32, p: &TrackParams) -> Self {
-        let c = d.bbox.center();
-        let (w, h) = (d.bbox.width().max(1.0), d.bbox.height().max(1.0));
-        let size = (w * h).sqrt();
-        let vv = (p.free_speed * size).powi(2);
-        let mut t = Self {
+    pub fn new(id: u64, now: Duration, d: &Detection, m: &Measured, growth: f32, p: &TrackParams) -> Self {
+        let speed_var = (p.free_speed * m.size()).powi(2);
+        let mut votes = Votes::default();
+        votes.add(d);
+        Self {
             id,
-            cx: Axis::new(c.x, (p.position_noise * w).powi(2), 0.0, vv),
-            cy: Axis::new(c.y, (p.position_noise * h).powi(2), 0.0, vv),
-            lw: Axis::new(w.ln(), p.size_noise.powi(2), growth, p.growth.powi(2)),
-            lh: Axis::new(h.ln(), p.size_noise.powi(2), growth, p.growth.powi(2)),
+            // The first box of a vehicle that comes into the picture is cut off: it is taken as it is.
+            cx: Axis::new(m.x, m.var_x, 0.0, speed_var),
+            cy: Axis::new(m.y, m.var_y, 0.0, speed_var),
+            lw: Axis::new(m.ln_w, m.var_w, growth, p.growth.powi(2)),
+            lh: Axis::new(m.ln_h, m.var_h, growth, p.growth.powi(2)),
             first_seen: now,
             last_seen: now,
-            hits: 0,
-            confirmed: false,
-            shadow: false,
-            apart: 0,
-            evidence: 0.0,
             seen: true,
-            fresh: false,
+            votes,
+            apart: 0,
+            confirmed: false,
+            newly_confirmed: false,
+            shadow: false,
             absorbed: false,
-            sampled: c,
-            votes: [Vote::default(); CLASSES],
-        };
-        t.vote(d);
-        t
+            sampled: Point::new(m.x, m.y),
+        }
     }
 
-    /// √(width · height): the length that noise and speed are measured in, pixels.
+    /// √(width · height), pixels: the length that noise and speed are measured in.
     pub fn size(&self) -> f32 {
         ((self.lw.x + self.lh.x) / 2.0).exp()
     }
 
     pub fn center(&self) -> Point {
         Point::new(self.cx.x, self.cy.x)
-    }
-
-    /// Growth of the box per second, as far as it is certain (the mean of both sides, shrunk by its own variance).
-    pub fn growth(&self) -> f32 {
-        let g = (self.lw.v + self.lh.v) / 2.0;
-        let var = (self.lw.rate_var() + self.lh.rate_var()) / 4.0;
-        g * g * g / (g * g + var).max(f32::MIN_POSITIVE)
-    }
-
-    /// Seconds between the first and the last sighting.
-    pub fn age(&self) -> f32 {
-        (self.last_seen - self.first_seen).as_secs_f32()
     }
 
     /// Pixels per second.
@@ -108,101 +81,87 @@ impl Target {
         BBox::from_center(self.cx.x, self.cy.x, self.lw.x.exp(), self.lh.x.exp())
     }
 
+    /// Growth of the box per second, as far as it is certain: the mean of both sides, shrunk by its own variance.
+    pub fn growth(&self) -> f32 {
+        let g = (self.lw.v + self.lh.v) / 2.0;
+        let var = (self.lw.rate_var() + self.lh.rate_var()) / 4.0;
+        g * g * g / (g * g + var).max(f32::MIN_POSITIVE)
+    }
+
+    /// Seconds since the last sighting.
+    pub fn unseen(&self, now: Duration) -> f32 {
+        now.saturating_sub(self.last_seen).as_secs_f32()
+    }
+
+    /// How long after its last sighting it is still expected where its motion leads, seconds. `dt` is the time
+    /// between frames: one frame may always be missed.
+    pub fn coasts(&self, dt: f32, p: &TrackParams) -> f32 {
+        let known = self.last_seen.saturating_sub(self.first_seen).as_secs_f32();
+        p.coast_s.min((p.trust * known).max(p.young_s)).max(1.5 * dt)
+    }
+
+    /// Moves on by `dt` seconds.
     pub fn predict(&mut self, dt: f32, p: &TrackParams) {
-        let q = (p.acceleration * self.size()).powi(2);
+        let density = (p.acceleration * self.size()).powi(2);
         let k = approach(self.growth(), dt);
         for axis in [&mut self.cx, &mut self.cy] {
-            axis.predict(dt * k, q);
+            axis.predict(dt * k, density);
             axis.scale_rate(k * k);
         }
-        self.lw.predict(dt, p.size_drift.powi(2));
-        self.lh.predict(dt, p.size_drift.powi(2));
-        // A box never doubles per second for long; unchecked, an unseen one would.
         for axis in [&mut self.lw, &mut self.lh] {
-            axis.v = axis.v.clamp(-1.5, 1.5);
+            axis.predict(dt, p.growth_drift.powi(2));
+            // No vehicle's box grows faster for long; unchecked, the box of an unseen one would.
+            axis.v = axis.v.clamp(-MAX_GROWTH, MAX_GROWTH);
         }
         self.seen = false;
     }
 
-    pub fn update(&mut self, now: Duration, d: &Detection, edges: Edges, p: &TrackParams) {
-        let c = d.bbox.center();
-        let (w, h) = (d.bbox.width().max(1.0), d.bbox.height().max(1.0));
-        let r = edges.noise(p.position_noise);
-        let s = edges.noise(p.size_noise);
-        self.cx.update(c.x, (r.0 * w).powi(2));
-        self.cy.update(c.y, (r.1 * h).powi(2));
-        self.lw.update(w.ln(), s.0.powi(2));
-        self.lh.update(h.ln(), s.1.powi(2));
+    pub fn update(&mut self, now: Duration, d: &Detection, m: &Measured) {
+        self.cx.update(m.x, m.var_x);
+        self.cy.update(m.y, m.var_y);
+        self.lw.update(m.ln_w, m.var_w);
+        self.lh.update(m.ln_h, m.var_h);
         self.last_seen = now;
         self.seen = true;
-        self.vote(d);
+        self.votes.add(d);
     }
 
-    fn vote(&mut self, d: &Detection) {
-        self.hits += 1;
-        self.evidence += d.score;
-        let slot = self.votes.iter_mut().find(|v| v.sightings == 0 || v.class == d.class);
-        // More classes than slots: the vehicle is hardly known anyway, its first ones stand.
-        if let Some(v) = slot {
-            v.class = d.class;
-            v.score += d.score;
-            v.sightings += 1;
+    /// −ln of the density (per size², natural logarithm) of this vehicle being seen as `m`; infinite outside the gates.
+    pub fn surprise(&self, m: &Measured, now: Duration, flow: &Flow, p: &TrackParams) -> f32 {
+        let size = self.size();
+        let (dx, dy) = (m.x - self.cx.x, m.y - self.cy.x);
+        let (var_x, var_y) = (self.cx.var() + m.var_x, self.cy.var() + m.var_y);
+        let (zx, zy) = (dx * dx / var_x, dy * dy / var_y);
+        let zw = (m.ln_w - self.lw.x).powi(2) / (self.lw.var() + m.var_w);
+        let zh = (m.ln_h - self.lh.x).powi(2) / (self.lh.var() + m.var_h);
+        if [zx, zy, zw, zh].iter().any(|z| *z > p.gate * p.gate) {
+            return f32::INFINITY;
         }
+        let place = if self.votes.sightings() == 1 {
+            // Its own motion is unknown: what do others do here?
+            let var = (m.var_x + m.var_y) / (size * size);
+            flow.surprise(self.center(), size, Point::new(dx / size, dy / size), self.unseen(now), var)
+        } else {
+            (zx + zy) / 2.0 + (std::f32::consts::TAU * (var_x * var_y).sqrt() / (size * size)).ln()
+        };
+        place + (zw + zh) / 2.0
     }
 
-    /// The class with the largest sum of scores, and their mean.
-    pub fn class(&self) -> (u16, f32) {
-        let mut best = self.votes[0];
-        for v in &self.votes[1..] {
-            if v.score > best.score {
-                best = *v;
-            }
-        }
-        (best.class, best.score / best.sightings.max(1) as f32)
-    }
-
-    /// Takes over the state of `later`, which turned out to be the same vehicle.
+    /// Goes on as `later`, which turned out to be the same vehicle.
     pub fn absorb(&mut self, later: &Target) {
-        let votes = self.votes;
-        let (id, hits, apart, evidence) = (self.id, self.hits, self.apart, self.evidence);
-        *self = later.clone();
-        self.id = id;
-        self.hits += hits;
-        self.apart += apart;
-        self.evidence += evidence;
-        self.confirmed = true;
-        for old in votes.iter().filter(|v| v.sightings > 0) {
-            if let Some(v) = self.votes.iter_mut().find(|v| v.sightings == 0 || v.class == old.class) {
-                v.class = old.class;
-                v.score += old.score;
-                v.sightings += old.sightings;
-            }
-        }
+        let earlier = self.clone();
+        *self = Self { id: earlier.id, first_seen: earlier.first_seen, confirmed: true, ..later.clone() };
+        self.apart += earlier.apart;
+        self.votes.merge(&earlier.votes);
     }
 }
+
+/// Growth of a box per second that no vehicle exceeds for long: at 1.5 it is upon the camera within 0.7 s.
+const MAX_GROWTH: f32 = 1.5;
 
 /// By which factor the way of `dt` seconds is longer than at constant image speed, for a vehicle whose box grows by
-/// `growth` per second: at constant speed on the road its distance Z falls evenly, size and speed in the picture go
-/// with 1/Z and 1/Z², so the way is v·dt / (1 − g·dt) and the speed afterwards v / (1 − g·dt)².
+/// `growth` per second. At constant speed on the road its distance Z falls evenly while size and speed in the picture
+/// go with 1/Z and 1/Z², so the way is v·dt / (1 − g·dt) and the speed afterwards v / (1 − g·dt)².
 pub(super) fn approach(growth: f32, dt: f32) -> f32 {
     1.0 / (1.0 - (growth * dt).clamp(-1.0, 0.5))
-}
-
-/// Which sides of the picture a box is cut off by: its centre and size there say little of the vehicle's.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Edges {
-    pub x: bool,
-    pub y: bool,
-}
-
-impl Edges {
-    pub fn of(b: &BBox, frame: (u32, u32)) -> Self {
-        let (w, h) = (frame.0 as f32, frame.1 as f32);
-        let (mx, my) = (0.01 * w, 0.01 * h);
-        Self { x: b.x1 < mx || b.x2 > w - mx, y: b.y1 < my || b.y2 > h - my }
-    }
-
-    fn noise(self, base: f32) -> (f32, f32) {
-        (if self.x { 3.0 * base } else { base }, if self.y { 3.0 * base } else { base })
-    }
 }

@@ -1,0 +1,84 @@
+//! One vehicle, one track: what is only a part or a second box of a vehicle is not believed, and what was lost for a
+//! while gets its identity back. Not here: association from frame to frame.
+
+use super::TrackParams;
+use super::target::Target;
+use super::tracker::Tracker;
+use crate::geometry::BBox;
+
+/// A better known vehicle that was not seen for this long still casts a shadow, seconds: detectors flicker.
+const SHADOW_LINGERS_S: f32 = 0.25;
+
+/// ln of the ratio of sizes beyond which a lost and a new track are two vehicles.
+const STITCH_SIZE: f32 = 0.5;
+
+impl Tracker {
+    /// Believes tracks that were seen often enough, not counting sightings as a shadow.
+    pub(super) fn confirm(&mut self) {
+        for i in 0..self.targets.len() {
+            if !self.targets[i].seen {
+                self.targets[i].newly_confirmed = false;
+                continue;
+            }
+            let shadow = self.is_shadow(&self.targets[i]);
+            let t = &mut self.targets[i];
+            t.shadow = shadow;
+            t.apart += u32::from(!shadow);
+            t.newly_confirmed = !t.confirmed && t.apart >= self.params.confirm_hits;
+            t.confirmed |= t.newly_confirmed;
+        }
+    }
+
+    /// Is it mostly inside the box of a vehicle that is better known?
+    fn is_shadow(&self, t: &Target) -> bool {
+        let p = &self.params;
+        let mine = t.bbox();
+        self.targets.iter().any(|o| {
+            let better = (o.confirmed, o.votes.evidence()) > (t.confirmed, t.votes.evidence());
+            if o.id == t.id || !better || o.unseen(self.time) > SHADOW_LINGERS_S {
+                return false;
+            }
+            let theirs = o.bbox();
+            shared(&theirs, &mine) > p.shadow_overlap && mine.area() > p.shadow_part * theirs.area()
+        })
+    }
+
+    /// Gives a vehicle that was lost its identity back: a track that was just confirmed, near where the lost one should
+    /// be now, of its size and with its motion, is the same.
+    pub(super) fn stitch(&mut self) {
+        self.rows.clear();
+        self.rows.extend((0..self.targets.len()).filter(|&i| self.targets[i].newly_confirmed));
+        self.cols.clear();
+        self.cols.extend((0..self.targets.len()).filter(|&i| self.targets[i].confirmed && !self.targets[i].seen));
+        self.cost.clear();
+        for &new in &self.rows {
+            let (new, targets, p) = (&self.targets[new], &self.targets, &self.params);
+            self.cost.extend(self.cols.iter().map(|&lost| difference(&targets[lost], new, p)));
+        }
+        let pairs = self.assigner.solve(&self.cost, self.rows.len(), self.cols.len(), f32::MAX);
+        for (&new, pair) in self.rows.iter().zip(pairs) {
+            if let Some(lost) = pair.map(|c| self.cols[c]) {
+                let later = self.targets[new].clone();
+                self.targets[lost].absorb(&later);
+                self.targets[new].absorbed = true;
+            }
+        }
+        self.targets.retain(|t| !t.absorbed);
+    }
+}
+
+/// How different a lost and a new track are, or infinite if they can't be one vehicle.
+fn difference(lost: &Target, new: &Target, p: &TrackParams) -> f32 {
+    let size = (lost.size() * new.size()).sqrt();
+    let ratio = (lost.size() / new.size()).ln().abs();
+    let apart = lost.center().distance(new.center()) / size;
+    let speed = lost.velocity().distance(new.velocity()) / size;
+    let alike = apart < p.stitch_distance && speed < p.stitch_speed && ratio < STITCH_SIZE;
+    if alike { apart + speed + ratio } else { f32::INFINITY }
+}
+
+/// The common part of two boxes, as a share of the smaller one.
+fn shared(a: &BBox, b: &BBox) -> f32 {
+    let smaller = a.area().min(b.area());
+    if smaller > 0.0 { a.intersection(b) / smaller } else { 0.0 }
+}
