@@ -45,7 +45,7 @@ enum Verb {
         /// Names, folders or ONNX files; without one, every model of `wayside model list`.
         models: Vec<String>,
     },
-    Import(import::Args),
+    Import(Box<import::Args>),
 }
 
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
@@ -53,7 +53,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         Verb::List => list(),
         Verb::Show { model } => show(&model),
         Verb::Check { models } => check(models),
-        Verb::Import(args) => import::run(args),
+        Verb::Import(args) => import::run(*args),
     }
 }
 
