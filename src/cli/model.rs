@@ -73,7 +73,9 @@ fn list() -> anyhow::Result<ExitCode> {
             }
         }
     }
-    table.column_iter_mut().for_each(|column| column.set_padding((0, 2)));
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
     match table.row_count() {
         0 => println!("no models; `wayside model import FILE.onnx` makes one from a network"),
         _ => println!("{}", table.trim_fmt()),

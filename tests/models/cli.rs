@@ -91,15 +91,25 @@ fn a_refused_import_writes_nothing_and_says_what_to_add() {
     fs::write(dir.join("three.txt"), "car\nbus\ntruck\n").unwrap();
     fs::write(dir.join("text.onnx"), "hello").unwrap();
     fs::write(dir.join("region.onnx"), onnx::yolov2(2, 3)).unwrap();
-    fs::write(dir.join("other.onnx"), onnx::identity(64, 64).output("out", onnx::FLOAT, &onnx::fixed(&[1, 3, 64, 64])).bytes()).unwrap();
+    fs::write(
+        dir.join("other.onnx"),
+        onnx::identity(64, 64).output("out", onnx::FLOAT, &onnx::fixed(&[1, 3, 64, 64])).bytes(),
+    )
+    .unwrap();
     for (args, reason) in [
-        (&["import", "road.onnx"][..], "2 classes: write one name a line, then `wayside model import road.onnx --labels"),
+        (
+            &["import", "road.onnx"][..],
+            "2 classes: write one name a line, then `wayside model import road.onnx --labels",
+        ),
         (&["import", "road.onnx", "--labels", "three.txt"], "8"),
         (&["import", "road.onnx", "--labels", "none.txt"], "none.txt"),
         (&["import", "none.onnx"], "none.onnx: "),
         (&["import", "text.onnx"], "text.onnx: is no ONNX network"),
         (&["import", "region.onnx"], "needs its anchors"),
-        (&["import", "region.onnx", "--anchors", "1,2 3,4", "--labels", "names.txt"], "region.onnx"),
+        (
+            &["import", "region.onnx", "--anchors", "1,2 3,4", "--labels", "names.txt"],
+            "region.onnx: model 'region': output",
+        ),
         (&["import", "other.onnx"], "no known head reads its outputs (out float [1, 3, 64, 64])"),
         (&["import", "road.onnx", "--labels", "names.txt", "--golden", "none.png"], "none.png"),
         (&["show", "nothing"], "no model `nothing`"),

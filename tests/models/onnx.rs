@@ -62,7 +62,8 @@ impl Net {
 
     pub fn bytes(self) -> Vec<u8> {
         let opset = OperatorSetIdProto { domain: String::new(), version: 13 };
-        let model = ModelProto { ir_version: 7, opset_import: vec![opset], graph: Some(self.graph), ..Default::default() };
+        let model =
+            ModelProto { ir_version: 7, opset_import: vec![opset], graph: Some(self.graph), ..Default::default() };
         model.encode_to_vec()
     }
 }

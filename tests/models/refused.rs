@@ -40,7 +40,11 @@ fn broken_graphs() -> Vec<(&'static str, Vec<u8>, &'static str)> {
         ("noise", noise(4096), "no ONNX network"),
         ("truncated", half, "cut off"),
         ("no operators", picture().output("picture", FLOAT, &fixed(&[1, 3, 64, 64])).bytes(), "no operators"),
-        ("lost output", out(picture().node("Relu", &["picture"], "other", &[])), "no operator computes the output `out`"),
+        (
+            "lost output",
+            out(picture().node("Relu", &["picture"], "other", &[])),
+            "no operator computes the output `out`",
+        ),
         (
             "unknown operator",
             out(picture().node("FancyAttention", &["picture"], "out", &[])),
@@ -48,7 +52,12 @@ fn broken_graphs() -> Vec<(&'static str, Vec<u8>, &'static str)> {
         ),
         (
             "two inputs",
-            out(picture().input("style", FLOAT, &fixed(&[1, 3, 64, 64])).node("Add", &["picture", "style"], "out", &[])),
+            out(picture().input("style", FLOAT, &fixed(&[1, 3, 64, 64])).node(
+                "Add",
+                &["picture", "style"],
+                "out",
+                &[],
+            )),
             "2 inputs",
         ),
         ("no inputs", out(Net::default().floats("w", &[1], vec![1.0]).node("Relu", &["w"], "out", &[])), "0 inputs"),
@@ -61,10 +70,22 @@ fn broken_graphs() -> Vec<(&'static str, Vec<u8>, &'static str)> {
         ("no picture", image(&[1, 128]), "no picture"),
         ("batch of 8", image(&[8, 3, 64, 64]), "8 pictures at once"),
         ("another size", image(&[1, 3, 32, 64]), "does not take a picture of 64x64"),
-        ("wrong weights", out(picture().floats("w", &[8, 5, 3, 3], vec![0.0; 360]).node("Conv", &["picture", "w"], "out", &[])), "out"),
+        (
+            "wrong weights",
+            out(picture().floats("w", &[8, 5, 3, 3], vec![0.0; 360]).node("Conv", &["picture", "w"], "out", &[])),
+            "out",
+        ),
         ("missing edge", out(picture().node("Add", &["picture", "nowhere"], "out", &[])), "nowhere"),
-        ("too few values", out(picture().floats("w", &[3, 3, 1, 1], vec![0.0; 4]).node("Conv", &["picture", "w"], "out", &[])), ""),
-        ("negative size", out(picture().floats("w", &[-3, 3, 1, 1], vec![]).node("Conv", &["picture", "w"], "out", &[])), "egative"),
+        (
+            "too few values",
+            out(picture().floats("w", &[3, 3, 1, 1], vec![0.0; 4]).node("Conv", &["picture", "w"], "out", &[])),
+            "",
+        ),
+        (
+            "negative size",
+            out(picture().floats("w", &[-3, 3, 1, 1], vec![]).node("Conv", &["picture", "w"], "out", &[])),
+            "egative",
+        ),
         (
             "a shape that depends on the picture",
             out(picture().node("NonZero", &["picture"], "out", &[])),
@@ -172,5 +193,9 @@ fn what_is_not_there_is_said() {
     let refused = |wanted: &str| model::find_in(wanted, &[folder.path().into()]).unwrap_err().to_string();
     assert!(refused("yolox").contains(&format!("no model `yolox`: looked in {path}")));
     assert!(refused(&path).contains("model.toml is missing"));
-    assert!(refused(&format!("{path}/none.onnx")).contains("none.onnx: no such file"), "{}", refused(&format!("{path}/none.onnx")));
+    assert!(
+        refused(&format!("{path}/none.onnx")).contains("none.onnx: no such file"),
+        "{}",
+        refused(&format!("{path}/none.onnx"))
+    );
 }
