@@ -103,7 +103,7 @@ pub const KEYS: &[Key] = &[
 
     key("count", "anchor", Word(&["bottom_center", "center"]), "\"bottom_center\"",
         "Which point of a box has to cross the line: where the vehicle stands on the road, or the middle of the box."),
-    key("count", "hysteresis", number(0.0, 10.0, "box sizes"), "0.05",
+    key("count", "hysteresis", number(0.0, 10.0, "box sizes"), "0.25",
         "How far beyond the line the anchor must come, in √(width · height) of its box: jitter on the line counts nothing."),
     key("count", "min_travel", number(0.0, 10.0, "box sizes"), "0.4",
         "How far across the line the anchor must have come in all, in √(width · height) of its box."),

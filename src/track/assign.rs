@@ -36,9 +36,8 @@ impl Assigner {
             }
         }
         for (r, chosen) in self.result.iter_mut().enumerate() {
-            // Asked this way round, a cost that is not a number is no pair.
-            let is_pair = |c: usize| cost[r * cols + c] < limit;
-            if !chosen.is_some_and(is_pair) {
+            // `!(<)` and not `>=`: a cost that is not a number is no pair.
+            if chosen.is_some_and(|c| !(cost[r * cols + c] < limit)) {
                 *chosen = None;
             }
         }

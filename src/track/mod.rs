@@ -78,7 +78,7 @@ impl Default for TrackParams {
             acceleration: 1.5,
             growth: 0.5,
             growth_drift: 0.5,
-            free_speed: 6.5,
+            free_speed: 5.0,
             flow_reach: 2.0,
             flow_spread: 1.0,
             gate: 4.0,
