@@ -19,7 +19,7 @@ use crate::source::scene::Scene;
 ///
 /// Examples:
 ///   wayside demo
-///   wayside demo --scene jitter --out /tmp/jitter
+///   wayside demo --scene jitter --out jitter
 ///   wayside demo --scene 'random?seed=7&seconds=60&vehicles=80'
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
