@@ -43,6 +43,30 @@ impl Tracker {
         })
     }
 
+    /// A vehicle that vanished behind a nearer one is still there: where its motion would have brought it into view, it
+    /// is taken to keep behind the other and to move with it.
+    pub(super) fn hide(&mut self) {
+        for i in 0..self.targets.len() {
+            let t = &self.targets[i];
+            if t.seen || !t.confirmed {
+                continue;
+            }
+            let mine = t.bbox();
+            let nearer = self.targets.iter().find(|o| match t.behind {
+                Some(id) => o.id == id && o.seen,
+                None => {
+                    o.seen && o.confirmed && o.bbox().y2 > mine.y2 && o.bbox().intersection(&mine) > mine.area() / 2.0
+                }
+            });
+            let found = nearer.map(|o| (o.id, o.bbox(), o.velocity()));
+            let t = &mut self.targets[i];
+            t.behind = found.map(|(id, ..)| id);
+            if let Some((_, cover, velocity)) = found {
+                t.keep_within(&cover, velocity);
+            }
+        }
+    }
+
     /// Gives a vehicle that was lost its identity back: a track that was just confirmed, near where the lost one should
     /// be now, of its size and with its motion, is the same.
     pub(super) fn stitch(&mut self) {

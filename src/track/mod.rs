@@ -78,12 +78,12 @@ impl Default for TrackParams {
             acceleration: 1.5,
             growth: 0.5,
             growth_drift: 0.5,
-            free_speed: 6.5,
+            free_speed: 8.0,
             flow_reach: 2.0,
             flow_spread: 1.0,
             gate: 4.0,
             max_surprise: 6.0,
-            confirm_hits: 2,
+            confirm_hits: 3,
             coast_s: 0.8,
             trust: 3.0,
             young_s: 0.1,
@@ -91,7 +91,7 @@ impl Default for TrackParams {
             shadow_overlap: 0.7,
             shadow_part: 0.1,
             stitch_distance: 1.5,
-            stitch_speed: 2.0,
+            stitch_speed: 4.0,
         }
     }
 }

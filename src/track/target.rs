@@ -31,6 +31,8 @@ pub(super) struct Target {
     pub newly_confirmed: bool,
     /// Mostly inside a better known vehicle's box when it was last seen.
     pub shadow: bool,
+    /// The nearer vehicle that it vanished behind.
+    pub behind: Option<u64>,
     /// Now part of another track.
     pub absorbed: bool,
     /// Where the last flow sample was left.
@@ -58,6 +60,7 @@ impl Target {
             confirmed: false,
             newly_confirmed: false,
             shadow: false,
+            behind: None,
             absorbed: false,
             sampled: Point::new(m.x, m.y),
         }
@@ -123,7 +126,17 @@ impl Target {
         self.lh.update(m.ln_h, m.var_h);
         self.last_seen = now;
         self.seen = true;
+        self.behind = None;
         self.votes.add(d);
+    }
+
+    /// Puts the centre back into `cover` where it is outside, and lets it move with that from now on.
+    pub fn keep_within(&mut self, cover: &BBox, velocity: Point) {
+        let (x, y) = (self.cx.x.clamp(cover.x1, cover.x2), self.cy.x.clamp(cover.y1, cover.y2));
+        if (x, y) != (self.cx.x, self.cy.x) {
+            (self.cx.x, self.cy.x) = (x, y);
+            (self.cx.v, self.cy.v) = (velocity.x, velocity.y);
+        }
     }
 
     /// −ln of the density (per size², natural logarithm) of this vehicle being seen as `m`; infinite outside the gates.

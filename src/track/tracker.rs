@@ -67,6 +67,7 @@ impl Tracker {
         self.associate(detections, dt, low..high);
         self.give_birth(detections);
         self.confirm();
+        self.hide();
         self.stitch();
         self.forget(dt, frame);
         self.learn();
