@@ -4,13 +4,18 @@
 use super::TrackParams;
 use super::target::Target;
 use super::tracker::Tracker;
-use crate::geometry::BBox;
+use crate::geometry::{BBox, Point};
 
 /// A better known vehicle that was not seen for this long still casts a shadow, seconds: detectors flicker.
 const SHADOW_LINGERS_S: f32 = 0.25;
 
 /// ln of the ratio of sizes beyond which a lost and a new track are two vehicles.
 const STITCH_SIZE: f32 = 0.5;
+
+/// What stands moves no faster than its box jitters, sizes/s, and is found again no further than this from where it
+/// was, sizes.
+const STANDING_SPEED: f32 = 1.0;
+const STANDING_DISTANCE: f32 = 1.0;
 
 impl Tracker {
     /// Believes tracks that were seen often enough, not counting sightings as a shadow.
@@ -91,14 +96,30 @@ impl Tracker {
     }
 }
 
-/// How different a lost and a new track are, or infinite if they can't be one vehicle.
+/// How different a lost and a new track are, or infinite if they can't be one vehicle. It either went on as it did, or
+/// came to a stand where it was last seen.
 fn difference(lost: &Target, new: &Target, p: &TrackParams) -> f32 {
     let size = (lost.size() * new.size()).sqrt();
     let ratio = (lost.size() / new.size()).ln().abs();
-    let apart = lost.center().distance(new.center()) / size;
-    let speed = lost.velocity().distance(new.velocity()) / size;
-    let alike = apart < p.stitch_distance && speed < p.stitch_speed && ratio < STITCH_SIZE;
-    if alike { apart + speed + ratio } else { f32::INFINITY }
+    let moved_on = (
+        lost.center().distance(new.center()) / size,
+        lost.velocity().distance(new.velocity()) / size,
+        p.stitch_distance,
+        p.stitch_speed,
+    );
+    let stopped = (
+        lost.last_place.distance(new.center()) / size,
+        new.velocity().distance(Point::default()) / size,
+        STANDING_DISTANCE,
+        STANDING_SPEED,
+    );
+    [moved_on, stopped]
+        .into_iter()
+        .filter(|&(apart, speed, most_apart, most_speed)| {
+            apart < most_apart && speed < most_speed && ratio < STITCH_SIZE
+        })
+        .map(|(apart, speed, ..)| apart + speed + ratio)
+        .fold(f32::INFINITY, f32::min)
 }
 
 /// The common part of two boxes, as a share of the smaller one.

@@ -21,6 +21,8 @@ pub(super) struct Target {
     lh: Axis,
     pub first_seen: Duration,
     pub last_seen: Duration,
+    /// The centre when it was last seen, pixels.
+    pub last_place: Point,
     /// Matched in the current frame.
     pub seen: bool,
     pub votes: Votes,
@@ -54,6 +56,7 @@ impl Target {
             lh: Axis::new(m.ln_h, m.var_h, growth, p.growth.powi(2)),
             first_seen: now,
             last_seen: now,
+            last_place: Point::new(m.x, m.y),
             seen: true,
             votes,
             apart: 0,
@@ -125,6 +128,7 @@ impl Target {
         self.lw.update(m.ln_w, m.var_w);
         self.lh.update(m.ln_h, m.var_h);
         self.last_seen = now;
+        self.last_place = self.center();
         self.seen = true;
         self.behind = None;
         self.votes.add(d);
