@@ -10,8 +10,8 @@ pub const MAX_PIXELS: u64 = 64_000_000;
 pub const MAX_MODEL_BYTES: u64 = 512 * 1024 * 1024;
 
 /// Largest tensor between two layers of a network. The first layer of YOLOv2 at 608×608 makes 47 MB; a file that
-/// needs ten times that is broken or made to exhaust the machine, and an allocation that fails cannot be caught.
-pub const MAX_TENSOR_BYTES: u64 = 512 * 1024 * 1024;
+/// needs five times that is broken or made to exhaust the machine, and an allocation that fails cannot be caught.
+pub const MAX_TENSOR_BYTES: u64 = 256 * 1024 * 1024;
 
 /// Longest time without a look whose empty intervals a report lists one by one. A clock that was set from 1970 to today
 /// between a crash and the restart would make millions; a month is longer than a board stays unnoticed.

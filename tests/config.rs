@@ -28,6 +28,19 @@ fn with_source(tables: &str) -> Config {
 }
 
 #[test]
+fn the_defaults_in_the_table_are_those_of_the_rooms() {
+    let bare = with_source("");
+    for key in KEYS.iter().filter(|key| !key.table.starts_with("source")) {
+        let (table, name, default) = (key.table, key.name, key.default);
+        let written = with_source(&format!("[{table}]\n{name} = {default}"));
+        assert!(
+            written == bare,
+            "src/config/keys.rs says {name} = {default} in [{table}], the code has another default"
+        );
+    }
+}
+
+#[test]
 fn the_example_loads_and_is_the_default() {
     let config = Config::load(Path::new(EXAMPLE)).unwrap();
     let bare = with_source("");
@@ -245,17 +258,17 @@ fn a_missing_file_is_one_line() {
 #[test]
 fn the_digest_is_of_the_meaning_alone() {
     let same = [
-        "",
-        "# a comment\n[detect]\nscore=0.30  # as before\n[count]\nmin_travel = 3e-1",
-        "[count]\nmin_travel = 0.3\n[detect]\nscore = 0.3",
-        "[database]\npath = \"elsewhere.db\"\n[model]\nsessions = 4",
+        "[detect]\nscore = 0.3\n[count]\nmin_travel = 0.4",
+        "# a comment\n[detect]\nscore=0.30  # as before\n[count]\nmin_travel = 4e-1",
+        "[count]\nmin_travel = 0.4\n[detect]\nscore = 0.3",
+        "[database]\npath = \"elsewhere.db\"\n[model]\nsessions = 4\n[count]\nmin_travel = 0.4\n[detect]\nscore = 0.3",
     ];
-    let digest = with_source("").digest();
+    let digest = with_source(same[0]).digest();
     assert_eq!(digest.len(), 64);
     for text in same {
         assert_eq!(with_source(text).digest(), digest, "{text}");
     }
-    let mut seen = vec![digest];
+    let mut seen = vec![with_source("").digest()];
     for text in [
         "[detect]\nscore = 0.31",
         "[detect]\nclasses = [\"car\"]",

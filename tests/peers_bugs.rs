@@ -104,7 +104,7 @@ fn bug_2_a_waiting_car_that_is_lost_and_found_is_one_car() {
                 t => stop + 50.0 * (t - 55.0) as f32,
             };
             // Every 3 s the detector loses it for 1.2 s: longer than a track coasts.
-            let seen = t < 2.5 || t > 54.0 || t % 3.0 > 1.2;
+            let seen = !(2.5..=54.0).contains(&t) || t % 3.0 > 1.2;
             let boxes = [car(300.0 + 2.0 * shake(frame + 99), y + 3.0 * shake(frame))];
             site.see(t, if seen { &boxes } else { &[] });
         }

@@ -223,7 +223,7 @@ fn bench_whole(args: &Args) -> anyhow::Result<ExitCode> {
         );
     } else {
         let mut table = Table::new();
-        table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_header(["stage", "best ms", "median ms"]);
+        table.load_style(presets::UTF8_FULL_CONDENSED).set_header(["stage", "best ms", "median ms"]);
         for (name, t) in &stages {
             table.add_row([name.to_string(), format!("{:.3}", t.best_ms), format!("{:.3}", t.median_ms)]);
         }

@@ -63,7 +63,7 @@ impl Totals {
         // Sources share one model, so a class index means the same everywhere.
         let classes: std::collections::BTreeSet<u16> = self.0.keys().map(|key| key.3).collect();
         let mut table = Table::new();
-        table.load_style(presets::UTF8_HORIZONTAL_ONLY);
+        table.load_style(presets::UTF8_FULL_CONDENSED);
         let mut head: Vec<String> = ["source", "line", "direction"].map(str::to_owned).into();
         head.extend(classes.iter().map(|&c| names[0].labels[c as usize].clone()));
         head.push("all".into());

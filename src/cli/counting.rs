@@ -57,7 +57,9 @@ impl Outcome {
                 eprintln!("warning: {}: {warning}", source.name);
             }
         }
-        let sum = |counter: fn(&SourceStats) -> &Counter| -> u64 { self.stats.sources.iter().map(|s| counter(s).get()).sum() };
+        let sum = |counter: fn(&SourceStats) -> &Counter| -> u64 {
+            self.stats.sources.iter().map(|s| counter(s).get()).sum()
+        };
         let frames = sum(|s| &s.processed);
         eprintln!("{frames} frames in {:.1} s, {:.0} frames/s", self.seconds, frames as f64 / self.seconds.max(1e-3));
         for (count, what) in [
@@ -66,7 +68,10 @@ impl Outcome {
             (self.stats.refused.get(), "values of the network were not numbers and were refused"),
             (self.stats.over_limit.get(), "detections beyond the limits were dropped"),
             (self.stats.known.get(), "rows were in the database already: this was counted before"),
-            (self.stats.differing.get(), "rows differ from those of an earlier count of the same clip, which were kept"),
+            (
+                self.stats.differing.get(),
+                "rows differ from those of an earlier count of the same clip, which were kept",
+            ),
         ] {
             if count > 0 {
                 eprintln!("{count} {what}");

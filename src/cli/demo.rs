@@ -60,7 +60,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let truth = scene.truth(&scene.line());
     let line = &config.sources[0].lines[0];
     let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_header(["direction", "class", "truth", "counted"]);
+    table.load_style(presets::UTF8_FULL_CONDENSED).set_header(["direction", "class", "truth", "counted"]);
     let mut equal = true;
     for (direction, word) in [(Direction::AtoB, &line.a_to_b), (Direction::BtoA, &line.b_to_a)] {
         for (class, label) in outcome.names[0].labels.iter().enumerate() {

@@ -56,8 +56,19 @@ pub fn main() -> ExitCode {
         Verb::Bench(args) => bench::run(args),
     };
     result.unwrap_or_else(|error| {
-        // `{:#}` joins the chain of causes with colons: still one line.
-        eprintln!("wayside: {error:#}");
+        eprintln!("wayside: {}", one_line(&error));
         ExitCode::FAILURE
     })
+}
+
+/// The chain of causes, joined with colons. A cause that its effect has already quoted is not said twice.
+fn one_line(error: &anyhow::Error) -> String {
+    let mut line = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if !line.contains(&cause) {
+            line += if line.is_empty() { "" } else { ": " };
+            line += &cause;
+        }
+    }
+    line
 }

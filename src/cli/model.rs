@@ -8,9 +8,10 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use clap::Subcommand;
-use comfy_table::{CellAlignment, Table, presets};
+use comfy_table::{Table, presets};
 use serde::Serialize;
 
+use super::one_line;
 use crate::detect::{DetectParams, Detector};
 use crate::engine::{self, Engine, TractEngine};
 use crate::model::{self, Graph, ModelFolder};
@@ -44,7 +45,7 @@ enum Verb {
         /// Names, folders or ONNX files; without one, every model of `wayside model list`.
         models: Vec<String>,
     },
-    Import(import::Args),
+    Import(Box<import::Args>),
 }
 
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
@@ -52,18 +53,13 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         Verb::List => list(),
         Verb::Show { model } => show(&model),
         Verb::Check { models } => check(models),
-        Verb::Import(args) => import::run(args),
+        Verb::Import(args) => import::run(*args),
     }
 }
 
 fn list() -> anyhow::Result<ExitCode> {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_header(["name", "head", "input", "classes", "where"]);
-    let right = |table: &mut Table, column| {
-        if let Some(column) = table.column_mut(column) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    };
     for listed in model::list(&model::search_dirs()) {
         let place = place(listed.folder.as_deref());
         match listed.model {
@@ -77,7 +73,9 @@ fn list() -> anyhow::Result<ExitCode> {
             }
         }
     }
-    right(&mut table, 3);
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
     match table.row_count() {
         0 => println!("no models; `wayside model import FILE.onnx` makes one from a network"),
         _ => println!("{}", table.trim_fmt()),
@@ -141,7 +139,7 @@ fn check(mut names: Vec<String>) -> anyhow::Result<ExitCode> {
         match model::find(name).map_err(Into::into).and_then(|model| prove(&model)) {
             Ok(proof) => println!("ok      {name}: {proof}"),
             Err(error) => {
-                println!("broken  {name}: {error:#}");
+                println!("broken  {name}: {}", one_line(&error));
                 status = ExitCode::FAILURE;
             }
         }

@@ -70,7 +70,7 @@ enum Format {
 }
 
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let zone = TimeZone::system();
+    let zone = local_zone()?;
     let query = Query {
         minutes: args.interval,
         range: range(args.from.as_deref(), args.to.as_deref(), &zone)?,
@@ -90,6 +90,17 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         // `wayside report | head`
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
         written => written.context("cannot write the report").map(|()| ExitCode::SUCCESS),
+    }
+}
+
+/// The zone of TZ, else of the system, else UTC. A TZ that is not known would print wrong times without a word.
+fn local_zone() -> anyhow::Result<TimeZone> {
+    match (TimeZone::try_system(), std::env::var("TZ")) {
+        (Ok(zone), _) => Ok(zone),
+        (Err(_), Ok(name)) if !name.is_empty() => {
+            bail!("TZ={name}: no such time zone: install tzdata, or set TZ to one of /usr/share/zoneinfo")
+        }
+        (Err(_), _) => Ok(TimeZone::UTC),
     }
 }
 

@@ -96,16 +96,16 @@ pub const KEYS: &[Key] = &[
     key("detect", "groups", Groups, "[]",
         "Lists of labels that are one kind of object for NMS; empty makes one group of the road vehicles."),
 
-    key("track", "confirm_hits", whole(1, 100, "sightings"), "2",
+    key("track", "confirm_hits", whole(1, 100, "sightings"), "3",
         "A track counts from its N-th sighting on; one flash of noise is no vehicle."),
-    key("track", "memory", number(0.1, 60.0, "s"), "2.0",
+    key("track", "memory", number(0.1, 60.0, "s"), "3.0",
         "A confirmed track that is not seen for this long is gone."),
 
     key("count", "anchor", Word(&["bottom_center", "center"]), "\"bottom_center\"",
         "Which point of a box has to cross the line: where the vehicle stands on the road, or the middle of the box."),
-    key("count", "hysteresis", number(0.0, 10.0, "box sizes"), "0.05",
+    key("count", "hysteresis", number(0.0, 10.0, "box sizes"), "0.25",
         "How far beyond the line the anchor must come, in √(width · height) of its box: jitter on the line counts nothing."),
-    key("count", "min_travel", number(0.0, 10.0, "box sizes"), "0.3",
+    key("count", "min_travel", number(0.0, 10.0, "box sizes"), "0.4",
         "How far across the line the anchor must have come in all, in √(width · height) of its box."),
 
     key("source", "name", Text, REQUIRED,

@@ -51,7 +51,7 @@ impl Nms {
                 self.over_detections += 1;
                 break;
             }
-            if out.len() % LANES == 0 {
+            if out.len().is_multiple_of(LANES) {
                 self.kept.push(Block::default());
             }
             if let Some(block) = self.kept.last_mut() {
@@ -114,12 +114,12 @@ impl Block {
     /// instructions; the numbers here are finite.
     fn suppresses(&self, b: &BBox, area: f32, group: u32, threshold: f32) -> bool {
         let mut hit = [false; LANES];
-        for lane in 0..LANES {
+        for (lane, hit) in hit.iter_mut().enumerate() {
             let w = smaller(self.x2[lane], b.x2) - larger(self.x1[lane], b.x1);
             let h = smaller(self.y2[lane], b.y2) - larger(self.y1[lane], b.y1);
             let inter = larger(w, 0.0) * larger(h, 0.0);
             let union = self.area[lane] + area - inter;
-            hit[lane] = (inter / union > threshold) & (self.group[lane] == group);
+            *hit = (inter / union > threshold) & (self.group[lane] == group);
         }
         hit != [false; LANES]
     }

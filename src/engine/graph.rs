@@ -13,6 +13,7 @@ use tract_onnx::tract_hir::infer::Factoid;
 use super::guard::catching_panics;
 use super::input::Layout;
 use super::one_line;
+use crate::limits::{MAX_SIDE, MAX_TENSOR_BYTES};
 
 /// An ONNX graph as its file declares it.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -140,16 +141,17 @@ impl GraphInput {
         if let Some(batch) = input.shape[0].filter(|&batch| batch != 1) {
             return Err(format!("input `{input}` wants {batch} pictures at once: export it for a batch of 1"));
         }
-        let declared = (declared_width, declared_height);
-        let (width, height) = match (size, declared) {
-            (Some((w, h)), (dw, dh))
-                if dw.unwrap_or(w as usize) == w as usize && dh.unwrap_or(h as usize) == h as usize =>
-            {
+        let (width, height) = match (size, declared_width, declared_height) {
+            (None, Some(w), Some(h)) if w.max(h) <= MAX_SIDE as usize => (w as u32, h as u32),
+            (None, Some(_), Some(_)) => return Err(format!("input `{input}` is larger than {MAX_SIDE} pixels")),
+            (None, _, _) => return Err(format!("input `{input}` leaves its size open: import it with --size 640x640")),
+            (Some((w, h)), declared_w, declared_h) => {
+                let fits = |side: u32, declared: Option<usize>| declared.is_none_or(|d| d == side as usize);
+                if !fits(w, declared_w) || !fits(h, declared_h) {
+                    return Err(format!("input `{input}` does not take a picture of {w}x{h}"));
+                }
                 (w, h)
             }
-            (Some((w, h)), _) => return Err(format!("input `{input}` does not take a picture of {w}x{h}")),
-            (None, (Some(w), Some(h))) if w.max(h) <= crate::limits::MAX_SIDE as usize => (w as u32, h as u32),
-            (None, _) => return Err(format!("input `{input}` leaves its size open: import it with --size 640x640")),
         };
         let dynamic = input.shape.contains(&None);
         Ok(Self { info: input.clone(), layout, width, height, kind, dynamic })
@@ -173,18 +175,48 @@ pub(super) fn analysed(model: &ModelProto, input: &GraphInput) -> Result<Inferen
     let mut inference = (onnx.model_for_proto_model(model))
         .and_then(|m| m.with_input_fact(0, input.fact()))
         .map_err(|e| one_line(&e))?;
+    evaluate_constants(&mut inference)?;
     inference.analyse(false).map_err(|e| one_line(&e))?;
     for node in inference.nodes() {
-        for output in &node.outputs {
-            let Ok(Some(shape)) = output.fact.shape.as_concrete_finite() else { continue };
-            let bytes = shape.iter().fold(4, |bytes: u64, &d| bytes.saturating_mul(d as u64));
-            if bytes > crate::limits::MAX_TENSOR_BYTES {
-                let mib = crate::limits::MAX_TENSOR_BYTES >> 20;
-                return Err(format!("node `{}` makes a tensor of {shape:?}: more than {mib} MiB", node.name));
-            }
-        }
+        node.outputs.iter().try_for_each(|output| check_size(&node.name, &output.fact))?;
     }
     Ok(inference)
+}
+
+/// Computes what depends on no input, in the order of computation, each only after its shape alone was worked out and
+/// found bearable. tract's analysis does it without asking, and a few bytes can ask for terabytes: an allocation that
+/// fails may end the process.
+fn evaluate_constants(inference: &mut InferenceModel) -> Result<(), String> {
+    for id in inference.eval_order().map_err(|e| one_line(&e))? {
+        let name = inference.node(id).name.clone();
+        let fail = |e: TractError| format!("node `{name}`: {}", one_line(&e));
+        let (inputs, outputs) = inference.node_facts(id).map_err(fail)?;
+        if inputs.is_empty() || !inputs.iter().all(|input| input.value.is_concrete()) {
+            continue;
+        }
+        let node = inference.node(id);
+        let observed = node.op.observe_outlets(inference, node).map_err(fail)?;
+        let observed: TVec<_> =
+            observed.iter().map(|o| inference.outlet_fact(*o)).collect::<TractResult<_>>().map_err(fail)?;
+        let mut op = node.op.clone();
+        let shapes = op.infer_facts(inputs.clone(), outputs.clone(), observed.clone()).map_err(fail)?.1;
+        shapes.iter().try_for_each(|shape| check_size(&name, shape))?;
+        let values = op.infer(inputs, outputs, observed).map_err(fail)?.1;
+        for (slot, value) in values.into_iter().enumerate() {
+            inference.set_outlet_fact(OutletId::new(id, slot), value).map_err(fail)?;
+        }
+    }
+    Ok(())
+}
+
+fn check_size(node: &str, fact: &InferenceFact) -> Result<(), String> {
+    let Ok(Some(shape)) = fact.shape.as_concrete_finite() else { return Ok(()) };
+    let element = fact.datum_type.concretize().map_or(4, |kind| kind.size_of() as u64);
+    let bytes = shape.iter().fold(element, |bytes, &d| bytes.saturating_mul(d as u64));
+    if bytes > MAX_TENSOR_BYTES {
+        return Err(format!("node `{node}` makes a tensor of {shape:?}: more than {} MiB", MAX_TENSOR_BYTES >> 20));
+    }
+    Ok(())
 }
 
 fn inferred_shapes(model: &ModelProto, input: &GraphInput) -> Result<Vec<Vec<Option<usize>>>, String> {

@@ -63,7 +63,8 @@ fn compile(proto: ModelProto, input: &GraphInput) -> Result<(Arc<Plan>, Vec<Outp
         let Some(shape) = fact.shape.as_concrete() else {
             return Err(format!("the shape of output `{name}` ({:?}) depends on the picture", fact.shape));
         };
-        if !(fact.datum_type.is_number()) {
+        // TDim is what tract makes of the int64 that it takes for sizes.
+        if !fact.datum_type.is_number() && fact.datum_type != DatumType::TDim {
             return Err(format!("output `{name}` holds {:?}, not numbers", fact.datum_type));
         }
         outputs.push(OutputInfo { name, shape: shape.to_vec() });
@@ -129,9 +130,10 @@ impl Session for TractSession {
 impl TractSession {
     fn infer(&mut self, picture: &Letterboxed) -> Result<TVec<TValue>, String> {
         let Shared { input, normaliser, .. } = &*self.shared;
-        if (picture.width, picture.height) != (input.width, input.height) {
-            let (w, h) = (picture.width, picture.height);
-            return Err(format!("the picture has {w}x{h} pixels, the network takes {}x{}", input.width, input.height));
+        let ((w, h), bytes) = ((picture.width, picture.height), picture.pixels.len());
+        let (width, height) = (input.width, input.height);
+        if (w, h) != (width, height) || bytes != width as usize * height as usize * 3 {
+            return Err(format!("the picture has {w}x{h} pixels in {bytes} bytes, the network takes {width}x{height}"));
         }
         // tract drops its reference at the end of a run; after a run that failed it may still hold one, then copy.
         let tensor = Arc::make_mut(&mut self.input);

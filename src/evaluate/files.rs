@@ -93,7 +93,8 @@ pub fn read_truth(path: &Path) -> Result<BTreeMap<String, Vec<TruthEvent>>, Eval
     let columns = rows.headers().map_err(|error| unreadable(path, error.to_string()))?.clone();
     for (index, row) in rows.into_deserialize::<RawEvent>().enumerate() {
         let raw = row.map_err(|error| unreadable(path, csv_reason(&error, &columns)))?;
-        if raw.frame_last_touch < raw.frame_first_touch || !(raw.x_min <= raw.x_max) {
+        let in_order = raw.frame_first_touch <= raw.frame_last_touch && raw.x_min <= raw.x_max;
+        if !in_order {
             let reason = format!("row {}: frames or x_min/x_max run backwards", index + 1);
             return Err(unreadable(path, reason));
         }

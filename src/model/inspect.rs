@@ -115,14 +115,18 @@ fn custom(head: HeadKind) -> InputSpec {
 }
 
 /// The head whose only output has this shape: `[1, Σ (w/s)(h/s), 5 + classes]` for the strides 8, 16 and 32 is YOLOX;
-/// `[1, anchors × (5 + classes), h/32, w/32]` is YOLOv2.
+/// `[1, anchors × (5 + classes), h/s, w/s]` for one stride is YOLOv2 (s = 32 in the paper; small ones have 8 or 16).
 fn head_of(graph: &GraphInfo) -> Option<HeadKind> {
     let shape = only_output(graph)?;
     let (w, h) = (graph.width as usize, graph.height as usize);
     let cells: usize = [8, 16, 32].iter().map(|stride| (w / stride) * (h / stride)).sum();
     match shape[..] {
         [1, rows, row] if rows == cells && row > 5 => Some(HeadKind::Yolox),
-        [1, channels, rows, columns] if (rows, columns) == (h / 32, w / 32) && channels > 5 => Some(HeadKind::Yolov2),
+        [1, channels, rows, columns]
+            if channels > 5 && [8, 16, 32, 64].iter().any(|s| (rows * s, columns * s) == (h, w)) =>
+        {
+            Some(HeadKind::Yolov2)
+        }
         _ => None,
     }
 }
@@ -177,6 +181,9 @@ mod tests {
             (640, 384, &[&[1, 5040, 8]], Some(HeadKind::Yolox)),
             (608, 608, &[&[1, 425, 19, 19]], Some(HeadKind::Yolov2)),
             (224, 160, &[&[1, 30, 5, 7]], Some(HeadKind::Yolov2)),
+            (320, 192, &[&[1, 36, 24, 40]], Some(HeadKind::Yolov2)),
+            (320, 192, &[&[1, 36, 24, 20]], None),
+            (320, 192, &[&[1, 36, 192, 320]], None),
             (416, 416, &[&[1, 3549, 5]], None),
             (416, 416, &[&[1, 3548, 85]], None),
             (320, 320, &[&[1, 84, 2100]], None),

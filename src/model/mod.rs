@@ -44,6 +44,8 @@ pub enum Graph {
 pub enum ModelError {
     #[error("{}: {source}", path.display())]
     Io { path: PathBuf, source: std::io::Error },
+    #[error("{}: no such file or folder; `wayside model list` prints the models that have a name", .0.display())]
+    Missing(PathBuf),
     #[error("{}: no model folder, {SPEC_FILE} is missing; `wayside model import FILE.onnx` makes one", .0.display())]
     NoSpec(PathBuf),
     /// `model.toml` can't be used; `reason` has the line where it is known.

@@ -30,6 +30,9 @@ pub fn find_in(wanted: &str, dirs: &[PathBuf]) -> Result<ModelFolder, ModelError
         return open_file(path);
     }
     let is_path = path.components().count() != 1 || path.extension().is_some_and(|e| e == "onnx");
+    if is_path && !path.exists() {
+        return Err(ModelError::Missing(path.into()));
+    }
     if is_path || path.join(SPEC_FILE).is_file() {
         return ModelFolder::open(path);
     }
@@ -69,7 +72,11 @@ pub struct Embedded {
 pub const BUILT_IN: &str = "scene";
 
 /// All models inside the program.
-pub const EMBEDDED: &[Embedded] = &[];
+pub const EMBEDDED: &[Embedded] = &[Embedded {
+    name: BUILT_IN,
+    spec: include_str!("../../models/scene/model.toml"),
+    graph: include_bytes!("../../models/scene/model.onnx"),
+}];
 
 impl Embedded {
     fn open(&self) -> Result<ModelFolder, ModelError> {

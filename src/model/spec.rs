@@ -154,7 +154,8 @@ fn explain(text: &str, error: &toml::de::Error) -> String {
     // serde: unknown field `colour`, expected one of `width`, `color`
     let mut quoted = message.split('`').skip(1).step_by(2);
     let nearest = quoted.next().filter(|_| message.starts_with("unknown")).and_then(|unknown| {
-        quoted.max_by(|a, b| strsim::jaro_winkler(unknown, a).total_cmp(&strsim::jaro_winkler(unknown, b)))
+        let likeness = |known: &str| strsim::jaro_winkler(unknown, known);
+        quoted.filter(|known| likeness(known) > 0.7).max_by(|a, b| likeness(a).total_cmp(&likeness(b)))
     });
     match nearest {
         Some(nearest) => format!("line {line}: {message}; did you mean `{nearest}`?"),

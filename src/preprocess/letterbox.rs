@@ -108,10 +108,10 @@ impl Letterbox {
         out.transform = self.placement.transform(width, height);
         self.pad(&mut out.pixels);
         match (frame.format, self.input.color) {
-            (PixelFormat::Rgb8, ColorOrder::Rgb) => self.from_rgb::<false>(&frame.data, &mut out.pixels),
-            (PixelFormat::Rgb8, ColorOrder::Bgr) => self.from_rgb::<true>(&frame.data, &mut out.pixels),
-            (PixelFormat::I420, ColorOrder::Rgb) => self.from_i420::<false>(frame, &mut out.pixels),
-            (PixelFormat::I420, ColorOrder::Bgr) => self.from_i420::<true>(frame, &mut out.pixels),
+            (PixelFormat::Rgb8, ColorOrder::Rgb) => self.resize_rgb::<false>(&frame.data, &mut out.pixels),
+            (PixelFormat::Rgb8, ColorOrder::Bgr) => self.resize_rgb::<true>(&frame.data, &mut out.pixels),
+            (PixelFormat::I420, ColorOrder::Rgb) => self.resize_i420::<false>(frame, &mut out.pixels),
+            (PixelFormat::I420, ColorOrder::Bgr) => self.resize_i420::<true>(frame, &mut out.pixels),
         }
     }
 
@@ -157,13 +157,13 @@ impl Letterbox {
         }
     }
 
-    fn from_rgb<const BGR: bool>(&mut self, data: &[u8], pixels: &mut [u8]) {
+    fn resize_rgb<const BGR: bool>(&mut self, data: &[u8], pixels: &mut [u8]) {
         for (y, line) in covered(self.placement, self.input.width, pixels).enumerate() {
             self.rgb.row::<BGR>(data, y, line);
         }
     }
 
-    fn from_i420<const BGR: bool>(&mut self, frame: &Frame, pixels: &mut [u8]) {
+    fn resize_i420<const BGR: bool>(&mut self, frame: &Frame, pixels: &mut [u8]) {
         let luma = frame.width as usize * frame.height as usize;
         let (luma, chroma) = frame.data.split_at(luma);
         let (blue, red) = chroma.split_at(chroma.len() / 2);

@@ -12,15 +12,36 @@ const G_U: i32 = fixed(1.772 * 0.114 / 0.587 * 255.0 / 224.0);
 const G_V: i32 = fixed(1.402 * 0.299 / 0.587 * 255.0 / 224.0);
 const B_U: i32 = fixed(1.772 * 255.0 / 224.0);
 
+/// Pixels that are converted side by side, plane by plane, so that the arithmetic runs in vector registers.
+const LANES: usize = 16;
+
 /// Three rows of equal length → interleaved pixels, blue first if `BGR`.
 pub(super) fn row<const BGR: bool>(y: &[u8], u: &[u8], v: &[u8], out: &mut [u8]) {
-    for (((pixel, &y), &u), &v) in out.chunks_exact_mut(3).zip(y).zip(u).zip(v) {
-        let y = (i32::from(y) - 16) * Y + (1 << 15);
-        let (u, v) = (i32::from(u) - 128, i32::from(v) - 128);
-        let byte = |sum: i32| (sum >> 16).clamp(0, 255) as u8;
-        let (r, g, b) = (byte(y + v * R_V), byte(y - u * G_U - v * G_V), byte(y + u * B_U));
-        pixel.copy_from_slice(&if BGR { [b, g, r] } else { [r, g, b] });
+    let chunks = y.chunks(LANES).zip(u.chunks(LANES)).zip(v.chunks(LANES)).zip(out.chunks_mut(LANES * 3));
+    for (((y, u), v), out) in chunks {
+        // The last chunk may be short: what lies beyond it is computed and not used.
+        let mut lanes = [[0u8; LANES]; 3];
+        for (lane, plane) in lanes.iter_mut().zip([y, u, v]) {
+            lane[..plane.len()].copy_from_slice(plane);
+        }
+        let [first, green, last] = convert::<BGR>(&lanes);
+        for (((pixel, first), green), last) in out.chunks_exact_mut(3).zip(first).zip(green).zip(last) {
+            pixel.copy_from_slice(&[first, green, last]);
+        }
     }
+}
+
+fn convert<const BGR: bool>([y, u, v]: &[[u8; LANES]; 3]) -> [[u8; LANES]; 3] {
+    let byte = |sum: i32| (sum >> 16).clamp(0, 255) as u8;
+    let mut rgb = [[0u8; LANES]; 3];
+    for lane in 0..LANES {
+        let y = (i32::from(y[lane]) - 16) * Y + (1 << 15);
+        let (u, v) = (i32::from(u[lane]) - 128, i32::from(v[lane]) - 128);
+        rgb[if BGR { 2 } else { 0 }][lane] = byte(y + v * R_V);
+        rgb[1][lane] = byte(y - u * G_U - v * G_V);
+        rgb[if BGR { 0 } else { 2 }][lane] = byte(y + u * B_U);
+    }
+    rgb
 }
 
 #[cfg(test)]

@@ -18,7 +18,8 @@ pub mod scene;
 mod timeline;
 
 pub use every::Every;
-pub use open::{OpenOptions, open};
+pub use open::{OpenOptions, open, picture_paths};
+pub use pictures::read_picture;
 pub use predecoded::Predecoded;
 
 use std::path::{Path, PathBuf};

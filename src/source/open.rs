@@ -53,6 +53,32 @@ fn open_all(spec: &str, options: &OpenOptions) -> Result<Box<dyn Source>, Source
     }
 }
 
+/// The pictures that `spec` names: a file, a folder or a glob, in natural order; at least one. For callers that need each
+/// file's name; [`open`] makes a source of them.
+pub fn picture_paths(spec: &str) -> Result<Vec<PathBuf>, SourceError> {
+    let path = Path::new(spec);
+    let unreadable = |reason: &str| Err(SourceError::Unreadable { path: path.to_owned(), reason: reason.to_owned() });
+    let paths = match std::fs::metadata(path) {
+        Ok(found) if found.is_dir() => pictures::in_folder(path).map_err(|source| io_error(path, source))?,
+        Ok(_) if pictures::is_picture(path) => vec![path.to_owned()],
+        Ok(_) => return unreadable("this is no jpg, png or webp picture; `wayside count` reads clips"),
+        Err(error) if error.kind() == io::ErrorKind::NotFound && spec.contains(['*', '?', '[']) => {
+            match pictures::matching(spec) {
+                Ok(paths) => paths,
+                Err(error) => return unreadable(&format!("this pattern is wrong: {error}")),
+            }
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return unreadable("no such file or folder (a picture, a folder or a glob of pictures)");
+        }
+        Err(source) => return Err(io_error(path, source)),
+    };
+    if paths.is_empty() {
+        return unreadable("there is no jpg, png or webp picture here (subfolders are not searched)");
+    }
+    Ok(paths)
+}
+
 /// `spec` is no path: a glob, an address, or a mistake.
 fn open_missing(spec: &str, options: &OpenOptions) -> Result<Box<dyn Source>, SourceError> {
     let unreadable = |reason: String| Err(SourceError::Unreadable { path: spec.into(), reason });

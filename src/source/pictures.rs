@@ -116,11 +116,8 @@ impl Source for Pictures {
         while let Some(path) = self.paths.get(self.next) {
             let number = self.next;
             self.next += 1;
-            match read(path) {
-                Ok(picture) => {
-                    let rgb = picture.into_rgb8();
-                    (frame.width, frame.height, frame.format) = (rgb.width(), rgb.height(), PixelFormat::Rgb8);
-                    frame.data = rgb.into_raw();
+            match read_picture(path, frame) {
+                Ok(()) => {
                     frame.stamp = self.timeline.stamp(number as u64, nth_time(number, self.fps));
                     return Ok(true);
                 }
@@ -164,7 +161,17 @@ fn upright_size(path: &Path) -> Result<(u32, u32), SourceError> {
     Ok(if turned { (height, width) } else { (width, height) })
 }
 
-/// Decodes a picture and turns it upright as its EXIF tag says.
+/// Decodes a picture into `frame`, upright as its EXIF tag says; the stamp is left alone.
+///
+/// # Errors
+/// A file that cannot be read, is no picture, or is larger than the limits allow.
+pub fn read_picture(path: &Path, frame: &mut Frame) -> Result<(), SourceError> {
+    let rgb = read(path)?.into_rgb8();
+    (frame.width, frame.height, frame.format) = (rgb.width(), rgb.height(), PixelFormat::Rgb8);
+    frame.data = rgb.into_raw();
+    Ok(())
+}
+
 fn read(path: &Path) -> Result<DynamicImage, SourceError> {
     let mut decoder = decoder(path)?;
     let orientation = decoder.orientation().ok();

@@ -36,8 +36,9 @@ impl Assigner {
             }
         }
         for (r, chosen) in self.result.iter_mut().enumerate() {
-            // `!(<)` and not `>=`: a cost that is not a number is no pair.
-            if chosen.is_some_and(|c| !(cost[r * cols + c] < limit)) {
+            // Asked this way round, a cost that is not a number is no pair.
+            let is_pair = |c: usize| cost[r * cols + c] < limit;
+            if !chosen.is_some_and(is_pair) {
                 *chosen = None;
             }
         }

@@ -78,7 +78,10 @@ impl Tracker {
         self.rows.clear();
         self.rows.extend((0..self.targets.len()).filter(|&i| self.targets[i].newly_confirmed));
         self.cols.clear();
-        self.cols.extend((0..self.targets.len()).filter(|&i| self.targets[i].confirmed && !self.targets[i].seen));
+        self.cols.extend((0..self.targets.len()).filter(|&i| {
+            let t = &self.targets[i];
+            t.confirmed && !t.seen && !t.leaving
+        }));
         self.cost.clear();
         for &new in &self.rows {
             let (new, targets, p) = (&self.targets[new], &self.targets, &self.params);

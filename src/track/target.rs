@@ -35,6 +35,8 @@ pub(super) struct Target {
     pub shadow: bool,
     /// The nearer vehicle that it vanished behind.
     pub behind: Option<u64>,
+    /// Was moving out of the picture, and partly out of it, when it was last seen.
+    pub leaving: bool,
     /// Now part of another track.
     pub absorbed: bool,
     /// Where the last flow sample was left.
@@ -64,6 +66,7 @@ impl Target {
             newly_confirmed: false,
             shadow: false,
             behind: None,
+            leaving: false,
             absorbed: false,
             sampled: Point::new(m.x, m.y),
         }
@@ -103,7 +106,9 @@ impl Target {
     /// between frames: one frame may always be missed.
     pub fn coasts(&self, dt: f32, p: &TrackParams) -> f32 {
         let known = self.last_seen.saturating_sub(self.first_seen).as_secs_f32();
-        p.coast_s.min((p.trust * known).max(p.young_s)).max(1.5 * dt)
+        // What is found where a vehicle has just left the picture is the next one that comes in.
+        let most = if self.leaving { p.young_s } else { p.coast_s };
+        most.min((p.trust * known).max(p.young_s)).max(1.5 * dt)
     }
 
     /// Moves on by `dt` seconds.
@@ -127,6 +132,11 @@ impl Target {
         self.cy.update(m.y, m.var_y);
         self.lw.update(m.ln_w, m.var_w);
         self.lh.update(m.ln_h, m.var_h);
+        let v = self.velocity();
+        self.leaving = (m.cut_low.0 && v.x < 0.0)
+            || (m.cut_low.1 && v.y < 0.0)
+            || (m.cut_high.0 && v.x > 0.0)
+            || (m.cut_high.1 && v.y > 0.0);
         self.last_seen = now;
         self.last_place = self.center();
         self.seen = true;

@@ -76,6 +76,22 @@ fn csv_has_a_row_per_interval_line_direction_and_class() {
 }
 
 #[test]
+fn times_are_local_and_an_unknown_zone_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("w.db");
+    example(&path);
+    let args = ["--format", "csv", "--source", "gate"];
+    let (ok, out, err) = wayside(&path, "Nowhere/Land", &args);
+    assert!(!ok && out.is_empty() && err.lines().count() == 1 && err.contains("no such time zone"), "{err}");
+    if !Path::new("/usr/share/zoneinfo/Europe/Berlin").exists() {
+        println!("skipped: no /usr/share/zoneinfo");
+        return;
+    }
+    let (_, out, _) = wayside(&path, "Europe/Berlin", &args);
+    assert!(out.contains("gate,,2026-05-01T12:00:00+02:00,2026-05-01T12:15:00+02:00,near,down,car,2,"), "{out}");
+}
+
+#[test]
 fn json_and_table_say_the_same() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("w.db");

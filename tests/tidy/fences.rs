@@ -9,6 +9,9 @@ struct Room(&'static str, &'static [&'static str]);
 /// Plain values: any room may use them, and they use each other.
 const VALUES: &[&str] = &["clock", "detection", "event", "frame", "geometry", "limits"];
 
+/// Whole files or none: for the rooms that write.
+const PART_FILE: &str = "part_file";
+
 /// values ← stages ← seams and adapters ← pipeline ← config ← cli ← main. Unit tests are free.
 const ROOMS: &[Room] = &[
     // A stage knows the stage whose output it takes in, and nothing that reads files or starts threads.
@@ -16,16 +19,16 @@ const ROOMS: &[Room] = &[
     Room("detect", &["preprocess", "model", "engine"]),
     Room("track", &[]),
     Room("count", &["track"]),
-    Room("draw", &["track", "count"]),
+    Room("draw", &["track", "count", PART_FILE]),
     // Seams and their adapters.
-    Room("model", &["engine"]),
+    Room("model", &["engine", PART_FILE]),
     Room("engine", &["preprocess", "model"]),
     Room("source", &[]),
     Room("ledger", &["source"]),
-    Room("evaluate", &[]),
+    Room("evaluate", &[PART_FILE]),
     // The wiring.
     Room("pipeline", &["preprocess", "detect", "track", "count", "draw", "model", "engine", "source", "ledger"]),
-    Room("config", &["detect", "track", "count"]),
+    Room("config", &["detect", "track", "count", "model"]),
     Room(
         "cli",
         &[
@@ -41,8 +44,10 @@ const ROOMS: &[Room] = &[
             "evaluate",
             "pipeline",
             "config",
+            PART_FILE,
         ],
     ),
+    Room(PART_FILE, &[]),
     Room("lib", &[]),
     Room("main", &["cli"]),
 ];
@@ -54,15 +59,15 @@ const PLACES: &[Place] = &[
     Place("tract_onnx", &["src/engine/"]),
     Place("rusqlite", &["src/ledger/"]),
     Place("openh264", &["src/source/", "src/draw/"]),
-    Place("re_mp4", &["src/source/"]),
-    Place("muxide", &["src/draw/"]),
+    Place("openh264_sys2", &["src/source/"]),
+    Place("shiguredo_mp4", &["src/source/", "src/draw/"]),
     Place("image", &["src/source/", "src/draw/", "src/cli/"]),
     Place("fast_image_resize", &["src/preprocess/"]),
     Place("embedded_graphics", &["src/draw/", "src/source/"]),
     Place("crossbeam_channel", &["src/pipeline/"]),
     Place("signal_hook", &["src/pipeline/"]),
     Place("std::thread", &["src/pipeline/", "src/source/ffmpeg"]),
-    Place("std::process::Command", &["src/source/ffmpeg"]),
+    Place("Command::new", &["src/source/ffmpeg"]),
     Place("std::process::exit", &["src/cli/"]),
     Place("std::net", &[]),
     Place("Instant::now", &["src/clock.rs"]),
@@ -76,18 +81,21 @@ const PLACES: &[Place] = &[
     Place("indicatif", &["src/cli/"]),
     Place("csv", &["src/cli/", "src/evaluate/"]),
     Place("jiff", &["src/cli/", "src/config/", "src/ledger/"]),
-    Place("strsim", &["src/config/", "src/model/"]),
+    Place("strsim", &["src/config/", "src/model/", "src/detect/", "src/source/"]),
     Place("toml", &["src/config/", "src/model/"]),
     Place("glob", &["src/source/"]),
     Place("natord", &["src/source/"]),
-    Place("libc", &["src/cli/", "src/pipeline/", "src/source/"]),
-    Place("tempfile", &["src/cli/", "src/evaluate/", "src/source/", "src/model/", "src/draw/"]),
-    Place("serde_json", &["src/cli/", "src/evaluate/", "src/source/", "src/ledger/"]),
+    Place("libc", &["src/cli/"]),
+    Place("tempfile", &["src/part_file.rs", "src/draw/video.rs", "src/model/write.rs"]),
+    Place("serde_json", &["src/cli/", "src/evaluate/", "src/source/scene/", "src/ledger/"]),
     Place("sha2", &["*"]),
     Place("serde", &["*"]),
     Place("thiserror", &["*"]),
     Place("log", &["*"]),
 ];
+
+/// Asks a question and starts nothing.
+const HARMLESS: &str = "std::thread::available_parallelism";
 
 /// The room of a file: its folder below src/, or its own name.
 fn room_of(path: &str) -> &str {
@@ -152,6 +160,7 @@ pub fn crates(path: &str, text: &str) -> Vec<Finding> {
             continue;
         }
         for (number, line) in code.lines().enumerate() {
+            let line = &line.replace(HARMLESS, "");
             if words(line, name).iter().any(|&at| names_it(line, at, name)) {
                 let where_to = if places.is_empty() { "nowhere".into() } else { places.join(", ") };
                 findings.push(format!("{path}:{}: {name} belongs in {where_to}", number + 1));
@@ -219,14 +228,19 @@ fn a_crate_out_of_its_room_is_found() {
         "use rusqlite as sql;",
         "let now = std::time::Instant::now();",
         "std::thread::sleep(d);",
+        "let child = Command::new(\"sh\").spawn();",
         "fn f() -> anyhow::Result<()>",
         "println!();",
     ] {
         assert_eq!(crates("src/track/kalman.rs", bad).len(), 1, "{bad}");
     }
-    for good in
-        ["let image = frame.image;", "self.csv::<u8>()", "// rusqlite::Connection", "use crate::log::x; mod glob;"]
-    {
+    for good in [
+        "let image = frame.image;",
+        "self.csv::<u8>()",
+        "// rusqlite::Connection",
+        "use crate::log::x; mod glob;",
+        "let n = std::thread::available_parallelism();",
+    ] {
         assert_eq!(crates("src/track/kalman.rs", good), Vec::<Finding>::new(), "{good}");
     }
     assert_eq!(crates("src/ledger/sqlite.rs", "use rusqlite::Connection;").len(), 0);

@@ -125,7 +125,8 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     // Proved before anything is written; the user's file still has the sha256 that was just computed, or is refused.
     let proved = ModelFolder { spec: spec.clone(), graph: Graph::File(args.file) };
     let program = TractEngine.load(&proved)?;
-    let mut detector = Detector::new(&spec, program.as_ref(), &DetectParams::for_model(&spec))?;
+    let mut detector =
+        Detector::new(&spec, program.as_ref(), &DetectParams::for_model(&spec)).with_context(|| proved.to_string())?;
     let draft = Draft::write(&output, &spec, &bytes, args.force)?;
     let golden = match &args.golden {
         Some(picture) => {

@@ -70,14 +70,9 @@ impl Scene {
 
     /// sha256 (hex) of the script, with the version of the drawing.
     pub fn digest(&self) -> String {
+        // JSON only fails on maps without text keys and on a writer: neither is here.
         let script = serde_json::to_vec(&(render::DRAWING, self)).expect("plain numbers and names always become JSON");
         Sha256::digest(script).iter().map(|byte| format!("{byte:02x}")).collect()
-    }
-
-    /// The picture at `t` seconds, into `frame`; its stamp says `t`.
-    pub fn paint(&self, t: f64, frame: &mut Frame) {
-        render::Painter::new(self).paint(self, t, frame);
-        frame.stamp = Stamp { seq: 0, mono: Duration::from_secs_f64(t.max(0.0)), wall: None };
     }
 }
 
@@ -135,6 +130,11 @@ impl SceneSource {
 
     pub fn scene(&self) -> &Scene {
         &self.scene
+    }
+
+    /// The picture at any time, in seconds, out of turn; leaves the stamp as it is.
+    pub fn paint(&self, t: f64, frame: &mut Frame) {
+        self.painter.paint(&self.scene, t, frame);
     }
 }
 

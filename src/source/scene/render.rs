@@ -19,12 +19,15 @@ const HEADLIGHT: Rgb = [255, 250, 214];
 const TAILLIGHT: Rgb = [92, 20, 26];
 const WHITE: Rgb = [240, 240, 238];
 
+/// Middle of the sign on a truck's side, from the middle of its box.
+const SIGN: f32 = -23.5;
+
 /// Shades of each class's colour, chosen by [`super::Vehicle::paint`].
 fn body(kind: Kind, paint: u8) -> Rgb {
     let shades: [Rgb; 3] = match kind {
         Kind::Car => [[214, 40, 48], [235, 58, 50], [196, 26, 38]],
         Kind::Motorcycle => [[205, 40, 170], [214, 52, 190], [196, 30, 156]],
-        Kind::Bus => [[244, 182, 30], [240, 194, 44], [248, 170, 20]],
+        Kind::Bus => [[244, 188, 34], [242, 194, 44], [246, 184, 30]],
         Kind::Truck => [[44, 100, 200], [56, 118, 216], [30, 82, 186]],
     };
     shades[usize::from(paint) % shades.len()]
@@ -140,42 +143,44 @@ fn motorcycle(pen: &mut Pen, color: Rgb) {
     pen.block(-15.0, 12.5, -12.4, 15.0, 1.0, TAILLIGHT);
 }
 
+/// Yellow below the windows only, so that the yellow of two buses abreast never meets.
 fn bus(pen: &mut Pen, color: Rgb) {
     pen.shadow(62.0);
-    pen.block(-62.0, 48.0, 62.0, 56.0, 4.0, WHITE);
-    pen.block(-34.0, 54.5, 34.0, 58.0, 1.5, [150, 154, 160]);
-    pen.block(-64.0, 7.0, 64.0, 52.0, 5.0, color);
-    pen.block(-63.0, 6.5, 63.0, 11.0, 2.0, shade(color, 0.93));
+    pen.block(-34.0, 53.0, 34.0, 58.0, 1.5, [150, 154, 160]);
+    pen.block(-64.0, 10.0, 64.0, 56.0, 5.0, WHITE);
+    pen.block(-64.0, 7.0, 64.0, 30.0, 4.0, color);
+    pen.block(-63.0, 6.5, 63.0, 10.0, 1.5, shade(color, 0.93));
+    pen.block(-64.0, 26.0, 64.0, 30.0, 0.0, color);
     for window in 0..5 {
         let x = -44.0 + 18.0 * window as f32;
-        pen.block(x, 29.0, x + 16.0, 44.0, 2.0, GLASS);
-        pen.shape(&[(x + 3.0, 30.0), (x + 8.0, 43.0), (x + 11.0, 43.0), (x + 6.0, 30.0)], shade(GLASS, 1.35));
+        pen.block(x, 32.0, x + 16.0, 47.0, 2.0, GLASS);
+        pen.shape(&[(x + 3.0, 33.0), (x + 8.0, 46.0), (x + 11.0, 46.0), (x + 6.0, 33.0)], shade(GLASS, 1.35));
     }
-    pen.block(-60.0, 10.0, -48.0, 44.0, 2.0, GLASS);
-    pen.block(48.0, 10.0, 60.0, 44.0, 2.0, GLASS);
-    for door in [-54.5, 53.5] {
-        pen.block(door, 10.0, door + 1.0, 44.0, 0.0, WHITE);
+    for door in [-60.0, 48.0] {
+        pen.block(door, 10.0, door + 12.0, 47.0, 2.0, GLASS);
+        pen.block(door + 5.5, 10.0, door + 6.5, 47.0, 0.0, WHITE);
     }
-    pen.block(-46.0, 21.0, 46.0, 24.0, 0.0, WHITE);
-    pen.block(60.5, 12.0, 64.0, 17.0, 1.0, HEADLIGHT);
-    pen.block(-64.0, 12.0, -60.5, 17.0, 1.0, TAILLIGHT);
+    pen.block(61.0, 12.0, 64.0, 17.0, 1.0, HEADLIGHT);
+    pen.block(-64.0, 12.0, -61.0, 17.0, 1.0, TAILLIGHT);
     pen.wheel(-33.0, 8.0);
     pen.wheel(33.0, 8.0);
 }
 
+/// Blue up to the cab's height, a light canvas above: as with the bus, the blue of two abreast never meets.
 fn truck(pen: &mut Pen, color: Rgb) {
     pen.shadow(58.0);
     pen.block(-58.0, 8.0, 58.0, 13.0, 1.0, [52, 54, 60]);
-    pen.block(-60.0, 12.0, 26.0, 55.0, 2.0, color);
-    pen.block(-60.0, 54.0, 26.0, 58.0, 1.5, WHITE);
+    pen.block(-60.0, 12.0, 26.0, 58.0, 3.0, [222, 224, 226]);
+    pen.block(-60.0, 12.0, 26.0, 44.0, 1.5, color);
     for rib in 0..6 {
         let x = -52.0 + 14.0 * rib as f32;
-        pen.block(x, 13.0, x + 1.5, 54.0, 0.0, shade(color, 0.94));
+        pen.block(x, 13.0, x + 1.5, 43.5, 0.0, shade(color, 0.94));
+        pen.block(x, 44.5, x + 1.5, 57.0, 0.0, [196, 200, 204]);
     }
-    // The sign hangs behind the middle of the box: it takes there what the cab's window takes in front.
-    pen.block(-52.0, 23.0, -22.0, 45.0, 3.0, WHITE);
-    pen.disc(-37.0, 34.0, 8.0, [120, 128, 136]);
-    pen.disc(-37.0, 34.0, 4.5, WHITE);
+    // The sign balances the gap before the cab and the window in it, so that the blue has its middle in the box's.
+    pen.block(SIGN - 13.0, 18.0, SIGN + 13.0, 39.0, 3.0, WHITE);
+    pen.disc(SIGN, 28.5, 8.0, [120, 128, 136]);
+    pen.disc(SIGN, 28.5, 4.5, WHITE);
     pen.block(30.0, 9.0, 60.0, 43.0, 4.0, shade(color, 0.96));
     pen.shape(&[(42.0, 27.0), (42.0, 40.0), (55.5, 40.0), (58.5, 27.0)], GLASS);
     pen.block(26.0, 16.0, 30.0, 22.0, 0.0, [52, 54, 60]);
