@@ -121,6 +121,10 @@ impl LineCounter {
                     continue;
                 }
                 let mut passage = self.passages[old * self.lines.len() + index];
+                // What was counted of the vehicle under its other name is counted.
+                if let Some(other) = t.merged.and_then(|id| self.ids.binary_search(&id).ok()) {
+                    passage.merge(&self.passages[other * self.lines.len() + index]);
+                }
                 let passed = if t.seen {
                     passage.step(&line.segment, now, t.confirmed, &self.params)
                 } else if passage.unseen(stamp) >= self.params.gone_s {

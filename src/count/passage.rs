@@ -109,6 +109,13 @@ impl Passage {
         if self.pending && d.abs() >= p.hysteresis * now.size() { self.settle() } else { None }
     }
 
+    /// Goes on as `later` if that was counted: they are one vehicle.
+    pub fn merge(&mut self, later: &Passage) {
+        if later.counted {
+            *self = *later;
+        }
+    }
+
     /// Seconds since it was last seen.
     pub fn unseen(&self, now: &Stamp) -> f32 {
         now.mono.saturating_sub(self.last.0.mono).as_secs_f32()

@@ -9,6 +9,9 @@ use crate::geometry::{BBox, Point};
 /// A better known vehicle that was not seen for this long still casts a shadow, seconds: detectors flicker.
 const SHADOW_LINGERS_S: f32 = 0.25;
 
+/// For how long after its first sighting a track may turn out to be a lost vehicle, seconds.
+const STITCH_S: f32 = 1.0;
+
 /// ln of the ratio of sizes beyond which a lost and a new track are two vehicles.
 const STITCH_SIZE: f32 = 0.5;
 
@@ -22,15 +25,13 @@ impl Tracker {
     pub(super) fn confirm(&mut self) {
         for i in 0..self.targets.len() {
             if !self.targets[i].seen {
-                self.targets[i].newly_confirmed = false;
                 continue;
             }
             let shadow = self.is_shadow(&self.targets[i]);
             let t = &mut self.targets[i];
             t.shadow = shadow;
             t.apart += u32::from(!shadow);
-            t.newly_confirmed = !t.confirmed && t.apart >= self.params.confirm_hits;
-            t.confirmed |= t.newly_confirmed;
+            t.confirmed |= t.apart >= self.params.confirm_hits;
         }
     }
 
@@ -72,11 +73,14 @@ impl Tracker {
         }
     }
 
-    /// Gives a vehicle that was lost its identity back: a track that was just confirmed, near where the lost one should
-    /// be now, of its size and with its motion, is the same.
+    /// Gives a vehicle that was lost its identity back: a new track, near where the lost one should be now, of its size
+    /// and with its motion, is the same. A new one is asked for a while, as its own motion becomes clear.
     pub(super) fn stitch(&mut self) {
         self.rows.clear();
-        self.rows.extend((0..self.targets.len()).filter(|&i| self.targets[i].newly_confirmed));
+        self.rows.extend((0..self.targets.len()).filter(|&i| {
+            let t = &self.targets[i];
+            t.confirmed && t.seen && t.known() <= STITCH_S
+        }));
         self.cols.clear();
         self.cols.extend((0..self.targets.len()).filter(|&i| {
             let t = &self.targets[i];
@@ -102,6 +106,9 @@ impl Tracker {
 /// How different a lost and a new track are, or infinite if they can't be one vehicle. It either went on as it did, or
 /// came to a stand where it was last seen.
 fn difference(lost: &Target, new: &Target, p: &TrackParams) -> f32 {
+    if new.first_seen <= lost.last_seen {
+        return f32::INFINITY;
+    }
     let size = (lost.size() * new.size()).sqrt();
     let ratio = (lost.size() / new.size()).ln().abs();
     let moved_on = (

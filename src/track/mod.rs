@@ -114,4 +114,6 @@ pub struct TrackView {
     /// Seen often enough to be believed, and now no shadow of another. Others may be noise or a part of a vehicle: they
     /// are shown so that a counter knows their past.
     pub confirmed: bool,
+    /// A track of later birth that turned out, in this frame, to be this vehicle; it is gone from now on.
+    pub merged: Option<u64>,
 }

@@ -29,8 +29,6 @@ pub(super) struct Target {
     /// Sightings in which it was no shadow of another (identity.rs).
     pub apart: u32,
     pub confirmed: bool,
-    /// In the current frame.
-    pub newly_confirmed: bool,
     /// Mostly inside a better known vehicle's box when it was last seen.
     pub shadow: bool,
     /// The nearer vehicle that it vanished behind.
@@ -39,6 +37,8 @@ pub(super) struct Target {
     pub leaving: bool,
     /// Now part of another track.
     pub absorbed: bool,
+    /// The track that became part of this one in the current frame.
+    pub merged: Option<u64>,
     /// Where the last flow sample was left.
     pub sampled: Point,
 }
@@ -63,11 +63,11 @@ impl Target {
             votes,
             apart: 0,
             confirmed: false,
-            newly_confirmed: false,
             shadow: false,
             behind: None,
             leaving: false,
             absorbed: false,
+            merged: None,
             sampled: Point::new(m.x, m.y),
         }
     }
@@ -102,13 +102,17 @@ impl Target {
         now.saturating_sub(self.last_seen).as_secs_f32()
     }
 
+    /// Seconds between its first and its last sighting.
+    pub fn known(&self) -> f32 {
+        self.last_seen.saturating_sub(self.first_seen).as_secs_f32()
+    }
+
     /// How long after its last sighting it is still expected where its motion leads, seconds. `dt` is the time
     /// between frames: one frame may always be missed.
     pub fn coasts(&self, dt: f32, p: &TrackParams) -> f32 {
-        let known = self.last_seen.saturating_sub(self.first_seen).as_secs_f32();
         // What is found where a vehicle has just left the picture is the next one that comes in.
         let most = if self.leaving { p.young_s } else { p.coast_s };
-        most.min((p.trust * known).max(p.young_s)).max(1.5 * dt)
+        most.min((p.trust * self.known()).max(p.young_s)).max(1.5 * dt)
     }
 
     /// Moves on by `dt` seconds.
@@ -125,6 +129,7 @@ impl Target {
             axis.v = axis.v.clamp(-MAX_GROWTH, MAX_GROWTH);
         }
         self.seen = false;
+        self.merged = None;
     }
 
     pub fn update(&mut self, now: Duration, d: &Detection, m: &Measured) {
@@ -177,7 +182,7 @@ impl Target {
     /// Goes on as `later`, which turned out to be the same vehicle.
     pub fn absorb(&mut self, later: &Target) {
         let earlier = self.clone();
-        *self = Self { id: earlier.id, first_seen: earlier.first_seen, confirmed: true, ..later.clone() };
+        *self = Self { id: earlier.id, first_seen: earlier.first_seen, merged: Some(later.id), ..later.clone() };
         self.apart += earlier.apart;
         self.votes.merge(&earlier.votes);
     }

@@ -152,6 +152,7 @@ impl Tracker {
                 score,
                 seen: t.seen,
                 confirmed: t.confirmed && !t.shadow,
+                merged: t.merged,
             }
         }));
     }
