@@ -96,7 +96,7 @@ pub const KEYS: &[Key] = &[
     key("detect", "groups", Groups, "[]",
         "Lists of labels that are one kind of object for NMS; empty makes one group of the road vehicles."),
 
-    key("track", "confirm_hits", whole(1, 100, "sightings"), "2",
+    key("track", "confirm_hits", whole(1, 100, "sightings"), "3",
         "A track counts from its N-th sighting on; one flash of noise is no vehicle."),
     key("track", "memory", number(0.1, 60.0, "s"), "3.0",
         "A confirmed track that is not seen for this long is gone."),

@@ -44,13 +44,22 @@ pub struct CountParams {
     pub min_travel: f32,
     /// The same for every further passage of a vehicle that was counted: it must have gone back a whole length.
     pub return_travel: f32,
+    /// A vehicle that was not seen for this long is gone, seconds.
+    pub gone_s: f32,
     /// How long after its first frame a source has just begun, seconds.
     pub start_s: f32,
 }
 
 impl Default for CountParams {
     fn default() -> Self {
-        Self { anchor: Anchor::default(), hysteresis: 0.25, min_travel: 0.4, return_travel: 1.5, start_s: 0.5 }
+        Self {
+            anchor: Anchor::default(),
+            hysteresis: 0.25,
+            min_travel: 0.4,
+            return_travel: 1.0,
+            start_s: 0.5,
+            gone_s: 0.5,
+        }
     }
 }
 
@@ -112,7 +121,17 @@ impl LineCounter {
                     continue;
                 }
                 let mut passage = self.passages[old * self.lines.len() + index];
-                let passed = t.seen.then(|| passage.step(&line.segment, now, t.confirmed, &self.params)).flatten();
+                // What was counted of the vehicle under its other name is counted.
+                if let Some(other) = t.merged.and_then(|id| self.ids.binary_search(&id).ok()) {
+                    passage.merge(&self.passages[other * self.lines.len() + index]);
+                }
+                let passed = if t.seen {
+                    passage.step(&line.segment, now, t.confirmed, &self.params)
+                } else if passage.unseen(stamp) >= self.params.gone_s {
+                    passage.gone()
+                } else {
+                    None
+                };
                 if let Some((direction, m)) = passed {
                     out.push(Crossing {
                         line: index,

@@ -49,6 +49,8 @@ pub(super) struct Passage {
     last: (Stamp, Point),
     distance: f32,
     meeting: Option<Meeting>,
+    /// Is over the line, but not yet far enough for it to be certain.
+    pending: bool,
     counted: bool,
     /// The first sighting, while it may still turn out that the vehicle passed just before it, and the frame before.
     first: Option<(Stamp, Sighting)>,
@@ -71,6 +73,7 @@ impl Passage {
             last: (now.stamp, at),
             distance: d,
             meeting: None,
+            pending: false,
             counted: false,
             first: before.map(|b| (b, now)),
             sightings: 1,
@@ -94,6 +97,7 @@ impl Passage {
         (self.last, self.distance) = ((now.stamp, at), d);
         self.sightings += 1;
         if d * self.side >= 0.0 {
+            self.pending = false;
             if d.abs() > self.furthest.abs() {
                 self.furthest = d;
             }
@@ -101,10 +105,32 @@ impl Passage {
         }
         let travel = (d - self.furthest).abs();
         let needed = if self.counted { p.return_travel } else { p.min_travel };
-        if !believed || travel < needed * now.size() || d.abs() < p.hysteresis * now.size() {
-            return None;
+        self.pending = believed && travel >= needed * now.size();
+        if self.pending && d.abs() >= p.hysteresis * now.size() { self.settle() } else { None }
+    }
+
+    /// Goes on as `later` if that was counted: they are one vehicle.
+    pub fn merge(&mut self, later: &Passage) {
+        if later.counted {
+            *self = *later;
         }
-        (self.side, self.furthest) = (d.signum(), d);
+    }
+
+    /// Seconds since it was last seen.
+    pub fn unseen(&self, now: &Stamp) -> f32 {
+        now.mono.saturating_sub(self.last.0.mono).as_secs_f32()
+    }
+
+    /// The vehicle is gone. If it was over the line, and only the last bit of the way is missing that would have made it
+    /// certain, it passed: many are lost there, behind a sign or in the haze.
+    pub fn gone(&mut self) -> Option<(Direction, Meeting)> {
+        if self.pending { self.settle() } else { None }
+    }
+
+    /// Is on the other side from now on; `Some` if it went between the line's ends.
+    fn settle(&mut self) -> Option<(Direction, Meeting)> {
+        let d = self.distance;
+        (self.side, self.furthest, self.pending) = (d.signum(), d, false);
         // A change of side has a meeting; without one there is nothing to report.
         let meeting = self.meeting.filter(Meeting::is_within)?;
         self.counted = true;

@@ -48,15 +48,17 @@ impl Flow {
     /// −ln of the probability density (per size²) that an object of `size` at `at` is `way` sizes further after `dt`
     /// seconds, when the way was measured with variance `var`.
     pub fn surprise(&self, at: Point, size: f32, way: Point, dt: f32, var: f32) -> f32 {
-        // One sample's worth of doubt: unknown places, and vehicles that do what none did before.
-        let mut weight = 1.0;
-        let mut density = gauss2(way.x, way.y, (self.free * dt).powi(2) + var);
+        let (mut weight, mut density) = (0.0, 0.0);
         for (s, w) in self.near(at, size) {
             let t = dt * approach(s.growth, dt);
             weight += w;
             density += w * gauss2(way.x - s.velocity.x * t, way.y - s.velocity.y * t, (self.spread * t).powi(2) + var);
         }
-        -(density / weight).max(f32::MIN_POSITIVE).ln()
+        // What is usual is believed as far as it is known. The unusual is made no rarer by that: a vehicle that does
+        // what none did before is still more likely than one that vanished beside one that came from nowhere.
+        let usual = if weight > 0.0 { density / (1.0 + weight) } else { 0.0 };
+        let free = gauss2(way.x, way.y, (self.free * dt).powi(2) + var);
+        -(free + usual).max(f32::MIN_POSITIVE).ln()
     }
 
     /// The usual growth of a box at this place, per second; 0 where nothing is known.

@@ -4,28 +4,34 @@
 use super::TrackParams;
 use super::target::Target;
 use super::tracker::Tracker;
-use crate::geometry::BBox;
+use crate::geometry::{BBox, Point};
 
 /// A better known vehicle that was not seen for this long still casts a shadow, seconds: detectors flicker.
 const SHADOW_LINGERS_S: f32 = 0.25;
 
+/// For how long after its first sighting a track may turn out to be a lost vehicle, seconds.
+const STITCH_S: f32 = 1.0;
+
 /// ln of the ratio of sizes beyond which a lost and a new track are two vehicles.
 const STITCH_SIZE: f32 = 0.5;
+
+/// What stands moves no faster than its box jitters, sizes/s, and is found again no further than this from where it
+/// was, sizes.
+const STANDING_SPEED: f32 = 1.0;
+const STANDING_DISTANCE: f32 = 1.0;
 
 impl Tracker {
     /// Believes tracks that were seen often enough, not counting sightings as a shadow.
     pub(super) fn confirm(&mut self) {
         for i in 0..self.targets.len() {
             if !self.targets[i].seen {
-                self.targets[i].newly_confirmed = false;
                 continue;
             }
             let shadow = self.is_shadow(&self.targets[i]);
             let t = &mut self.targets[i];
             t.shadow = shadow;
             t.apart += u32::from(!shadow);
-            t.newly_confirmed = !t.confirmed && t.apart >= self.params.confirm_hits;
-            t.confirmed |= t.newly_confirmed;
+            t.confirmed |= t.apart >= self.params.confirm_hits;
         }
     }
 
@@ -43,13 +49,43 @@ impl Tracker {
         })
     }
 
-    /// Gives a vehicle that was lost its identity back: a track that was just confirmed, near where the lost one should
-    /// be now, of its size and with its motion, is the same.
+    /// A vehicle that vanished behind a nearer one is still there: where its motion would have brought it into view, it
+    /// is taken to keep behind the other and to move with it.
+    pub(super) fn hide(&mut self) {
+        for i in 0..self.targets.len() {
+            let t = &self.targets[i];
+            if t.seen || !t.confirmed {
+                continue;
+            }
+            let mine = t.bbox();
+            let nearer = self.targets.iter().find(|o| match t.behind {
+                Some(id) => o.id == id && o.seen,
+                None => {
+                    o.seen && o.confirmed && o.bbox().y2 > mine.y2 && o.bbox().intersection(&mine) > mine.area() / 2.0
+                }
+            });
+            let found = nearer.map(|o| (o.id, o.bbox(), o.velocity()));
+            let t = &mut self.targets[i];
+            t.behind = found.map(|(id, ..)| id);
+            if let Some((_, cover, velocity)) = found {
+                t.keep_within(&cover, velocity);
+            }
+        }
+    }
+
+    /// Gives a vehicle that was lost its identity back: a new track, near where the lost one should be now, of its size
+    /// and with its motion, is the same. A new one is asked for a while, as its own motion becomes clear.
     pub(super) fn stitch(&mut self) {
         self.rows.clear();
-        self.rows.extend((0..self.targets.len()).filter(|&i| self.targets[i].newly_confirmed));
+        self.rows.extend((0..self.targets.len()).filter(|&i| {
+            let t = &self.targets[i];
+            t.confirmed && t.seen && t.known() <= STITCH_S
+        }));
         self.cols.clear();
-        self.cols.extend((0..self.targets.len()).filter(|&i| self.targets[i].confirmed && !self.targets[i].seen));
+        self.cols.extend((0..self.targets.len()).filter(|&i| {
+            let t = &self.targets[i];
+            t.confirmed && !t.seen && !t.leaving
+        }));
         self.cost.clear();
         for &new in &self.rows {
             let (new, targets, p) = (&self.targets[new], &self.targets, &self.params);
@@ -67,14 +103,33 @@ impl Tracker {
     }
 }
 
-/// How different a lost and a new track are, or infinite if they can't be one vehicle.
+/// How different a lost and a new track are, or infinite if they can't be one vehicle. It either went on as it did, or
+/// came to a stand where it was last seen.
 fn difference(lost: &Target, new: &Target, p: &TrackParams) -> f32 {
+    if new.first_seen <= lost.last_seen {
+        return f32::INFINITY;
+    }
     let size = (lost.size() * new.size()).sqrt();
     let ratio = (lost.size() / new.size()).ln().abs();
-    let apart = lost.center().distance(new.center()) / size;
-    let speed = lost.velocity().distance(new.velocity()) / size;
-    let alike = apart < p.stitch_distance && speed < p.stitch_speed && ratio < STITCH_SIZE;
-    if alike { apart + speed + ratio } else { f32::INFINITY }
+    let moved_on = (
+        lost.center().distance(new.center()) / size,
+        lost.velocity().distance(new.velocity()) / size,
+        p.stitch_distance,
+        p.stitch_speed,
+    );
+    let stopped = (
+        lost.last_place.distance(new.center()) / size,
+        new.velocity().distance(Point::default()) / size,
+        STANDING_DISTANCE,
+        STANDING_SPEED,
+    );
+    [moved_on, stopped]
+        .into_iter()
+        .filter(|&(apart, speed, most_apart, most_speed)| {
+            apart < most_apart && speed < most_speed && ratio < STITCH_SIZE
+        })
+        .map(|(apart, speed, ..)| apart + speed + ratio)
+        .fold(f32::INFINITY, f32::min)
 }
 
 /// The common part of two boxes, as a share of the smaller one.

@@ -22,6 +22,9 @@ pub(super) struct Measured {
     pub ln_h: f32,
     pub var_w: f32,
     pub var_h: f32,
+    /// Is the box cut off on the left or above, on the right or below?
+    pub cut_low: (bool, bool),
+    pub cut_high: (bool, bool),
 }
 
 impl Measured {
@@ -29,11 +32,11 @@ impl Measured {
     pub fn new(d: &Detection, frame: (u32, u32), p: &TrackParams) -> Self {
         let b = &d.bbox;
         let (w, h) = (b.width().max(1.0), b.height().max(1.0));
-        let cut = |low: f32, high: f32, side: u32| {
-            let (side, margin) = (side as f32, EDGE * side as f32);
-            if low < margin || high > side - margin { CUT_OFF } else { 1.0 }
-        };
-        let (cut_x, cut_y) = (cut(b.x1, b.x2, frame.0), cut(b.y1, b.y2, frame.1));
+        let (width, height) = (frame.0 as f32, frame.1 as f32);
+        let cut_low = (b.x1 < EDGE * width, b.y1 < EDGE * height);
+        let cut_high = (b.x2 > width - EDGE * width, b.y2 > height - EDGE * height);
+        let cut_x = if cut_low.0 || cut_high.0 { CUT_OFF } else { 1.0 };
+        let cut_y = if cut_low.1 || cut_high.1 { CUT_OFF } else { 1.0 };
         let center = b.center();
         Self {
             x: center.x,
@@ -44,6 +47,8 @@ impl Measured {
             ln_h: h.ln(),
             var_w: (p.size_noise * cut_x).powi(2),
             var_h: (p.size_noise * cut_y).powi(2),
+            cut_low,
+            cut_high,
         }
     }
 

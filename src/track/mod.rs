@@ -78,12 +78,12 @@ impl Default for TrackParams {
             acceleration: 1.5,
             growth: 0.5,
             growth_drift: 0.5,
-            free_speed: 5.0,
+            free_speed: 8.0,
             flow_reach: 2.0,
             flow_spread: 1.0,
             gate: 4.0,
             max_surprise: 6.0,
-            confirm_hits: 2,
+            confirm_hits: 3,
             coast_s: 0.8,
             trust: 3.0,
             young_s: 0.1,
@@ -91,7 +91,7 @@ impl Default for TrackParams {
             shadow_overlap: 0.7,
             shadow_part: 0.1,
             stitch_distance: 1.5,
-            stitch_speed: 2.0,
+            stitch_speed: 4.0,
         }
     }
 }
@@ -114,4 +114,6 @@ pub struct TrackView {
     /// Seen often enough to be believed, and now no shadow of another. Others may be noise or a part of a vehicle: they
     /// are shown so that a counter knows their past.
     pub confirmed: bool,
+    /// A track of later birth that turned out, in this frame, to be this vehicle; it is gone from now on.
+    pub merged: Option<u64>,
 }

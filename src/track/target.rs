@@ -21,18 +21,24 @@ pub(super) struct Target {
     lh: Axis,
     pub first_seen: Duration,
     pub last_seen: Duration,
+    /// The centre when it was last seen, pixels.
+    pub last_place: Point,
     /// Matched in the current frame.
     pub seen: bool,
     pub votes: Votes,
     /// Sightings in which it was no shadow of another (identity.rs).
     pub apart: u32,
     pub confirmed: bool,
-    /// In the current frame.
-    pub newly_confirmed: bool,
     /// Mostly inside a better known vehicle's box when it was last seen.
     pub shadow: bool,
+    /// The nearer vehicle that it vanished behind.
+    pub behind: Option<u64>,
+    /// Was moving out of the picture, and partly out of it, when it was last seen.
+    pub leaving: bool,
     /// Now part of another track.
     pub absorbed: bool,
+    /// The track that became part of this one in the current frame.
+    pub merged: Option<u64>,
     /// Where the last flow sample was left.
     pub sampled: Point,
 }
@@ -52,13 +58,16 @@ impl Target {
             lh: Axis::new(m.ln_h, m.var_h, growth, p.growth.powi(2)),
             first_seen: now,
             last_seen: now,
+            last_place: Point::new(m.x, m.y),
             seen: true,
             votes,
             apart: 0,
             confirmed: false,
-            newly_confirmed: false,
             shadow: false,
+            behind: None,
+            leaving: false,
             absorbed: false,
+            merged: None,
             sampled: Point::new(m.x, m.y),
         }
     }
@@ -93,11 +102,17 @@ impl Target {
         now.saturating_sub(self.last_seen).as_secs_f32()
     }
 
+    /// Seconds between its first and its last sighting.
+    pub fn known(&self) -> f32 {
+        self.last_seen.saturating_sub(self.first_seen).as_secs_f32()
+    }
+
     /// How long after its last sighting it is still expected where its motion leads, seconds. `dt` is the time
     /// between frames: one frame may always be missed.
     pub fn coasts(&self, dt: f32, p: &TrackParams) -> f32 {
-        let known = self.last_seen.saturating_sub(self.first_seen).as_secs_f32();
-        p.coast_s.min((p.trust * known).max(p.young_s)).max(1.5 * dt)
+        // What is found where a vehicle has just left the picture is the next one that comes in.
+        let most = if self.leaving { p.young_s } else { p.coast_s };
+        most.min((p.trust * self.known()).max(p.young_s)).max(1.5 * dt)
     }
 
     /// Moves on by `dt` seconds.
@@ -114,6 +129,7 @@ impl Target {
             axis.v = axis.v.clamp(-MAX_GROWTH, MAX_GROWTH);
         }
         self.seen = false;
+        self.merged = None;
     }
 
     pub fn update(&mut self, now: Duration, d: &Detection, m: &Measured) {
@@ -121,9 +137,25 @@ impl Target {
         self.cy.update(m.y, m.var_y);
         self.lw.update(m.ln_w, m.var_w);
         self.lh.update(m.ln_h, m.var_h);
+        let v = self.velocity();
+        self.leaving = (m.cut_low.0 && v.x < 0.0)
+            || (m.cut_low.1 && v.y < 0.0)
+            || (m.cut_high.0 && v.x > 0.0)
+            || (m.cut_high.1 && v.y > 0.0);
         self.last_seen = now;
+        self.last_place = self.center();
         self.seen = true;
+        self.behind = None;
         self.votes.add(d);
+    }
+
+    /// Puts the centre back into `cover` where it is outside, and lets it move with that from now on.
+    pub fn keep_within(&mut self, cover: &BBox, velocity: Point) {
+        let (x, y) = (self.cx.x.clamp(cover.x1, cover.x2), self.cy.x.clamp(cover.y1, cover.y2));
+        if (x, y) != (self.cx.x, self.cy.x) {
+            (self.cx.x, self.cy.x) = (x, y);
+            (self.cx.v, self.cy.v) = (velocity.x, velocity.y);
+        }
     }
 
     /// −ln of the density (per size², natural logarithm) of this vehicle being seen as `m`; infinite outside the gates.
@@ -150,7 +182,7 @@ impl Target {
     /// Goes on as `later`, which turned out to be the same vehicle.
     pub fn absorb(&mut self, later: &Target) {
         let earlier = self.clone();
-        *self = Self { id: earlier.id, first_seen: earlier.first_seen, confirmed: true, ..later.clone() };
+        *self = Self { id: earlier.id, first_seen: earlier.first_seen, merged: Some(later.id), ..later.clone() };
         self.apart += earlier.apart;
         self.votes.merge(&earlier.votes);
     }

@@ -67,6 +67,7 @@ impl Tracker {
         self.associate(detections, dt, low..high);
         self.give_birth(detections);
         self.confirm();
+        self.hide();
         self.stitch();
         self.forget(dt, frame);
         self.learn();
@@ -116,10 +117,15 @@ impl Tracker {
         let (now, p) = (self.time, &self.params);
         self.targets.retain(|t| {
             let expected = t.coasts(dt, p);
-            let memory = if t.confirmed { expected.max(p.memory_s) } else { expected };
             let c = t.center();
             let inside = c.x >= 0.0 && c.y >= 0.0 && c.x <= frame.0 as f32 && c.y <= frame.1 as f32;
-            t.seen || (t.unseen(now) <= memory && inside)
+            // One that should have left the picture may be wrong by a little, and is told of for a moment longer.
+            let memory = match (t.confirmed, inside) {
+                (true, true) => p.memory_s.max(expected),
+                (true, false) => p.coast_s.max(expected),
+                (false, _) => expected,
+            };
+            t.seen || t.unseen(now) <= memory
         });
     }
 
@@ -146,6 +152,7 @@ impl Tracker {
                 score,
                 seen: t.seen,
                 confirmed: t.confirmed && !t.shadow,
+                merged: t.merged,
             }
         }));
     }
