@@ -111,7 +111,7 @@ fn every_key_has_an_effect() {
         ("detect", "class_agnostic = false"),
         ("detect", "classes = [\"bus\"]"),
         ("detect", "groups = [[\"car\", \"bus\"]]"),
-        ("track", "confirm_hits = 3"),
+        ("track", "confirm_hits = 4"),
         ("track", "memory = 1"),
         ("count", "anchor = \"center\""),
         ("count", "hysteresis = 0.2"),
