@@ -72,7 +72,7 @@ impl Lane {
         home: Tx<Slot>,
     ) -> Self {
         let crossings = Vec::with_capacity(64);
-        let gaps = GapFinder::new(info.seq_step.max(1));
+        let gaps = GapFinder::new(info);
         Self { reorder: Reorder::new(2 * sessions + 2), tracker, counter, observer, home, crossings, gaps }
     }
 }
@@ -96,7 +96,14 @@ pub(super) fn run(
             }
         }
     }
-    for index in 0..lanes.len() {
+    for (index, lane) in lanes.iter().enumerate() {
+        // Frames that nobody asked for any more, after a signal, are not missing.
+        if !shared.shutdown.draining()
+            && let Some(gap) = lane.gaps.tail()
+        {
+            shared.stats.sources[index].missing.add(gap.frames);
+            let _ = events.send((index, Event::Gap(gap)));
+        }
         let _ = events.send((index, Event::End));
     }
 }
@@ -160,12 +167,25 @@ pub(super) fn observe(shared: &Shared<'_>, mut observer: Box<dyn Observer>, obse
 /// Finds what was never processed between two frames, and whose fault it was.
 struct GapFinder {
     step: u64,
+    /// Number of frames in all and when they end, where the source says so.
+    promised: Option<(u64, Duration)>,
     last: Option<(Stamp, u64)>,
 }
 
 impl GapFinder {
-    fn new(step: u64) -> Self {
-        Self { step, last: None }
+    fn new(info: &SourceInfo) -> Self {
+        Self { step: info.seq_step.max(1), promised: info.frames.zip(info.duration), last: None }
+    }
+
+    /// What a source promised and did not deliver when it ended: a clip that was cut off.
+    fn tail(&self) -> Option<Gap> {
+        let ((frames, duration), (from, _)) = (self.promised?, self.last?);
+        let last_seq = frames.saturating_sub(1) * self.step;
+        let frames = last_seq.saturating_sub(from.seq) / self.step;
+        let mono = duration.max(from.mono);
+        let wall = from.wall.map(|wall| wall + (mono - from.mono).as_micros() as i64);
+        let gap = Gap { from, to: Stamp { seq: last_seq, mono, wall }, frames, reason: GapReason::Source };
+        (frames > 0).then_some(gap)
     }
 
     /// `missing`: frames that the source had failed to deliver up to this one, in all. What else is absent between
@@ -195,9 +215,36 @@ mod tests {
         Stamp { seq, mono: Duration::from_millis(40 * seq), wall: None }
     }
 
+    fn finder(seq_step: u64, frames: Option<u64>) -> GapFinder {
+        GapFinder::new(&SourceInfo {
+            name: "a".into(),
+            width: 1,
+            height: 1,
+            nominal_fps: 25.0,
+            frames,
+            seq_step,
+            duration: Some(Duration::from_secs(4)),
+            live: false,
+            digest: None,
+        })
+    }
+
+    #[test]
+    fn the_cut_end_of_a_clip_is_a_gap() {
+        let mut gaps = finder(5, Some(20));
+        assert_eq!(gaps.tail(), None, "nothing came at all: there is no moment to begin it");
+        assert_eq!([0, 5, 10].map(|seq| gaps.step(stamp(seq), 0).count()), [0; 3]);
+        let tail = gaps.tail().unwrap();
+        assert_eq!((tail.frames, tail.from, tail.to.seq), (17, stamp(10), 95));
+        assert_eq!((tail.to.mono, tail.reason), (Duration::from_secs(4), GapReason::Source));
+        gaps.step(stamp(95), 0).for_each(drop);
+        assert_eq!(gaps.tail(), None, "all of it came");
+        assert_eq!(finder(1, None).tail(), None);
+    }
+
     #[test]
     fn a_gap_adds_up_and_names_whose_fault_it_was() {
-        let mut gaps = GapFinder::new(1);
+        let mut gaps = finder(1, None);
         assert_eq!(gaps.step(stamp(0), 0).count(), 0);
         assert_eq!(gaps.step(stamp(1), 0).count(), 0);
         // Frames 2..=6 are absent: the source lost 3 of them, we threw away 2.
@@ -211,7 +258,7 @@ mod tests {
 
     #[test]
     fn every_fifth_frame_by_intention_is_no_gap() {
-        let mut gaps = GapFinder::new(5);
+        let mut gaps = finder(5, None);
         let found: usize = [0, 5, 10, 20].map(|seq| gaps.step(stamp(seq), 0).count()).iter().sum();
         assert_eq!(found, 1, "only 15 is missing");
     }

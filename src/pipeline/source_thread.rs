@@ -39,6 +39,5 @@ pub(super) fn run(shared: &Shared<'_>, lane: usize, mut source: Box<dyn Source>,
         }
     }
     shared.lanes.close(lane);
-    stats.ended.set(1);
     source.warnings()
 }

@@ -17,8 +17,6 @@ pub struct SourceStats {
     pub crossings: Counter,
     /// Media time of the last processed frame, in microseconds.
     pub position_us: Counter,
-    /// A source that was asked for its end has given it.
-    pub ended: Counter,
 }
 
 /// Of the whole pipeline.

@@ -49,7 +49,7 @@ fn killed_at_random_moments_counts_every_passage_once() {
         let check = wayside(dir.path(), &["check", "--db", "killed.db"]);
         let said = String::from_utf8_lossy(&check.stdout).into_owned() + &stderr(&check);
         assert!(!said.contains("damaged"), "kill {i}: {said}");
-        if !through && said.contains("session") {
+        if !through && said.contains("uncleanly") {
             unclean += 1;
         }
     }
