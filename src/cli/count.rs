@@ -131,6 +131,10 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     };
     let config = args.common.config(source)?;
 
+    if let Some(path) = &args.csv {
+        // A report that has no place to go is found out before an hour of counting, not after it.
+        part_file::begin(path).with_context(|| format!("{}: cannot be written", path.display()))?;
+    }
     let shutdown = Shutdown::new();
     shutdown.on_signals().context("cannot listen to signals")?;
     let options = Options {

@@ -79,7 +79,7 @@ impl Outcome {
         }
         match self.summary.interrupted {
             true => {
-                eprintln!("ended early by a signal; what was counted so far is stored");
+                eprintln!("ended early by a signal: the counts are those up to then");
                 ExitCode::from(130)
             }
             false => ExitCode::SUCCESS,
@@ -156,14 +156,14 @@ pub fn open_source(spec: &SourceConfig, model: &ModelFolder) -> anyhow::Result<B
 }
 
 /// One detector per engine session.
-pub fn detectors(config: &Config, model: &ModelFolder, sessions: usize) -> anyhow::Result<Vec<Detector>> {
+fn detectors(config: &Config, model: &ModelFolder, sessions: usize) -> anyhow::Result<Vec<Detector>> {
     let program = TractEngine.load(model)?;
     let params = config.counting.detect_params(&model.spec);
     (0..sessions).map(|_| Ok(Detector::new(&model.spec, program.as_ref(), &params)?)).collect()
 }
 
 /// As configured; 0 is one per core that this process may use.
-pub fn sessions(config: &Config) -> usize {
+fn sessions(config: &Config) -> usize {
     match config.model.sessions {
         0 => std::thread::available_parallelism().map_or(1, |n| n.get()),
         n => n,
@@ -171,7 +171,7 @@ pub fn sessions(config: &Config) -> usize {
 }
 
 /// The lines of a source, in pixels of its picture.
-pub fn count_lines(spec: &SourceConfig, width: u32, height: u32) -> anyhow::Result<Vec<CountLine>> {
+fn count_lines(spec: &SourceConfig, width: u32, height: u32) -> anyhow::Result<Vec<CountLine>> {
     let line = |l: &crate::config::LineSpec| -> anyhow::Result<CountLine> {
         Ok(CountLine { name: l.name.clone(), segment: l.on_picture(width, height).context(spec.name.clone())? })
     };
