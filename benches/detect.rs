@@ -29,6 +29,8 @@ fn spec(side: u32) -> ModelSpec {
         },
         labels: coco_labels(),
         anchors: Vec::new(),
+        strides: Vec::new(),
+        scores: None,
         score_threshold: None,
         licence: "none".into(),
         training_data: String::new(),

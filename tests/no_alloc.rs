@@ -64,11 +64,12 @@ struct Stages {
 }
 
 impl Stages {
-    fn new(spec: &ModelSpec, shape: &[usize]) -> Self {
-        let info = OutputInfo { name: "output".into(), shape: shape.to_vec() };
+    fn new(spec: &ModelSpec, shapes: &[&[usize]]) -> Self {
+        let info = |shape: &&[usize]| OutputInfo { name: "output".into(), shape: shape.to_vec() };
+        let infos: Vec<_> = shapes.iter().map(info).collect();
         let classes = spec.labels.len();
         let nms = NmsParams { iou_threshold: 0.45, groups: Groups::class_agnostic(classes) };
-        let head = Head::new(spec, &[info]).unwrap();
+        let head = Head::new(spec, &infos).unwrap();
         Self {
             letterbox: Letterbox::new(&spec.input),
             input: Letterboxed::default(),
@@ -100,6 +101,8 @@ fn spec(head: HeadKind, anchors: &[[f32; 2]]) -> ModelSpec {
         },
         labels: ["car", "truck", "bus"].map(String::from).to_vec(),
         anchors: anchors.to_vec(),
+        strides: Vec::new(),
+        scores: None,
         score_threshold: None,
         licence: "none".into(),
         training_data: String::new(),
@@ -109,32 +112,40 @@ fn spec(head: HeadKind, anchors: &[[f32; 2]]) -> ModelSpec {
 }
 
 /// Outputs of a busy road: everything above the threshold that `share` lets through.
-fn outputs(shape: &[usize], share: f32, low: f32, high: f32) -> Outputs {
+fn outputs(shapes: &[&[usize]], share: f32, low: f32, high: f32) -> Outputs {
     let mut state = 1u32;
     let mut next = || {
         state = state.wrapping_mul(1664525).wrapping_add(1013904223);
         (state >> 8) as f32 / (1 << 24) as f32
     };
-    let count = shape.iter().product();
-    let data = (0..count).map(|_| low + (high - low) * next() * share).collect();
-    Outputs { tensors: vec![Tensor { shape: shape.to_vec(), data }] }
+    let mut tensor = |shape: &&[usize]| {
+        let data = (0..shape.iter().product()).map(|_| low + (high - low) * next() * share).collect();
+        Tensor { shape: shape.to_vec(), data }
+    };
+    Outputs { tensors: shapes.iter().map(&mut tensor).collect() }
 }
 
 #[test]
 fn a_frame_allocates_nothing_after_the_first() {
-    let yolox = [1, 20 * 12 + 10 * 6 + 5 * 3, 8];
-    let region = [1, 16, 6, 10];
-    let cases = [
-        (spec(HeadKind::Yolox, &[]), yolox.to_vec(), 0.0, 1.0),
-        (spec(HeadKind::Yolov2, &[[1.0, 1.0], [3.0, 2.0]]), region.to_vec(), -4.0, 4.0),
+    const CELLS: usize = 20 * 12 + 10 * 6 + 5 * 3;
+    let anchors = [[1.0, 1.0], [3.0, 2.0]];
+    let cases: [(ModelSpec, &[&[usize]], f32, f32); 8] = [
+        (spec(HeadKind::Yolox, &[]), &[&[1, CELLS, 8]], 0.0, 1.0),
+        (spec(HeadKind::Yolov2, &anchors), &[&[1, 16, 6, 10]], -4.0, 4.0),
+        (spec(HeadKind::Yolov3, &anchors), &[&[1, 8, 3, 5], &[1, 8, 6, 10]], -4.0, 4.0),
+        (spec(HeadKind::Yolov5, &[]), &[&[1, 3 * CELLS, 8]], 0.0, 1.0),
+        (spec(HeadKind::Yolov5, &anchors), &[&[1, 1, 3, 5, 8], &[1, 1, 6, 10, 8]], -4.0, 4.0),
+        (spec(HeadKind::Yolov8, &[]), &[&[1, 7, CELLS]], 0.0, 1.0),
+        (spec(HeadKind::Yolov8, &[]), &[&[1, 67, 3, 5], &[1, 67, 6, 10]], -4.0, 4.0),
+        (spec(HeadKind::Nanodet, &[]), &[&[1, 60, 3], &[1, 15, 3], &[1, 60, 32], &[1, 15, 32]], 0.0, 1.0),
     ];
-    for (spec, shape, low, high) in cases {
+    for (spec, shapes, low, high) in cases {
         // The first frame is the busiest; a later one needs no more room.
-        let (busy, calm) = (outputs(&shape, 1.0, low, high), outputs(&shape, 0.8, low, high));
+        let (busy, calm) = (outputs(shapes, 1.0, low, high), outputs(shapes, 0.8, low, high));
         for format in [PixelFormat::Rgb8, PixelFormat::I420] {
             let mut frame = Frame::default();
             frame.reshape(641, 359, format);
-            let mut stages = Stages::new(&spec, &shape);
+            let mut stages = Stages::new(&spec, shapes);
             let first = allocations(|| stages.step(&frame, &busy));
             assert!(first > 0, "the counter does not count");
             assert!(!stages.detections.is_empty(), "{:?}: a road without vehicles proves nothing", spec.head);

@@ -77,6 +77,8 @@ fn describe(sha256: String) -> ModelSpec {
         },
         labels: LABELS.map(String::from).to_vec(),
         anchors: Kind::ALL.map(|kind| [in_cells(kind.size().0), in_cells(kind.size().1)]).to_vec(),
+        strides: Vec::new(),
+        scores: None,
         score_threshold: None,
         licence: "MIT OR Apache-2.0".into(),
         training_data: "none: the weights are set by hand".into(),

@@ -40,12 +40,24 @@ mod test_models {
             },
             labels: labels.iter().map(|label| label.to_string()).collect(),
             anchors: Vec::new(),
+            strides: Vec::new(),
+            scores: None,
             score_threshold: None,
             licence: "none".into(),
             training_data: String::new(),
             accuracy: String::new(),
             sha256: String::new(),
         }
+    }
+
+    /// As a head is refused, in words.
+    pub fn refusal(spec: &ModelSpec, shapes: &[&[usize]]) -> String {
+        let outputs: Vec<OutputInfo> = shapes.iter().map(|shape| output(shape)).collect();
+        super::Head::new(spec, &outputs).unwrap_err().to_string()
+    }
+
+    pub fn spec(head: HeadKind, width: u32, height: u32, labels: &[&str], anchors: &[[f32; 2]]) -> ModelSpec {
+        ModelSpec { head, anchors: anchors.to_vec(), ..yolox_spec(width, height, labels) }
     }
 
     pub fn yolov2_spec(width: u32, height: u32, labels: &[&str], anchors: &[[f32; 2]]) -> ModelSpec {

@@ -1,7 +1,7 @@
 //! What can be said of an ONNX file without running it: its inputs, outputs, operators and weights. Parses only, so it
 //! is fast. Not here: what the outputs mean (model/inspect.rs).
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use tract_onnx::pb::tensor_proto::{DataLocation, DataType};
 use tract_onnx::pb::tensor_shape_proto::dimension::Value as DimValue;
@@ -25,6 +25,10 @@ pub struct GraphInfo {
     pub outputs: Vec<TensorInfo>,
     /// How often each operator is used.
     pub operators: BTreeMap<String, usize>,
+    /// The operators that compute the outputs' numbers: those that only move them about are looked through.
+    pub last_operators: BTreeSet<String>,
+    /// What the exporter noted beside the graph.
+    pub metadata: BTreeMap<String, String>,
     /// Number of weights, all initialisers together.
     pub parameters: u64,
     pub opset: i64,
@@ -70,9 +74,41 @@ pub fn inspect(bytes: &[u8], size: Option<(u32, u32)>) -> Result<GraphInfo, Stri
         input: input.info,
         outputs,
         operators,
+        last_operators: last_operators(graph),
+        metadata: model.metadata_props.iter().map(|entry| (entry.key.clone(), entry.value.clone())).collect(),
         parameters: graph.initializer.iter().map(|t| volume(&t.dims)).fold(0, u64::saturating_add),
         opset: opset(&model),
     })
+}
+
+fn last_operators(graph: &GraphProto) -> BTreeSet<String> {
+    const MOVES: [&str; 11] = [
+        "Cast",
+        "Concat",
+        "DequantizeLinear",
+        "Flatten",
+        "Identity",
+        "QuantizeLinear",
+        "Reshape",
+        "Slice",
+        "Squeeze",
+        "Transpose",
+        "Unsqueeze",
+    ];
+    let makers: HashMap<&str, _> =
+        graph.node.iter().flat_map(|node| node.output.iter().map(move |name| (name.as_str(), node))).collect();
+    let mut waiting: Vec<&str> = graph.output.iter().map(|output| output.name.as_str()).collect();
+    let (mut seen, mut found) = (HashSet::new(), BTreeSet::new());
+    while let Some(name) = waiting.pop() {
+        let Some(node) = makers.get(name).filter(|_| seen.insert(name)) else { continue };
+        // Only Concat has numbers in more than its first input; elsewhere the others are shapes and scales.
+        let numbers = if node.op_type == "Concat" { node.input.len() } else { 1 };
+        match MOVES.contains(&node.op_type.as_str()) {
+            true => waiting.extend(node.input.iter().take(numbers).map(String::as_str)),
+            false => drop(found.insert(node.op_type.clone())),
+        }
+    }
+    found
 }
 
 /// Decodes the protobuf and refuses, in words, what no engine here can run.

@@ -9,7 +9,7 @@ mod write;
 
 pub use inspect::{Hints, recognise, stem};
 pub use search::{BUILT_IN, EMBEDDED, Embedded, Listed, find, find_in, list, search_dirs};
-pub use spec::{ColorOrder, HeadKind, InputSpec, ModelSpec, Resize, Task, coco_labels};
+pub use spec::{ColorOrder, HeadKind, InputSpec, ModelSpec, Resize, Scores, Task, coco_labels};
 pub use write::Draft;
 
 use std::borrow::Cow;

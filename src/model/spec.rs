@@ -17,9 +17,16 @@ pub struct ModelSpec {
     pub input: InputSpec,
     /// Class names in the order of the outputs.
     pub labels: Vec<String>,
-    /// YOLO anchors as (width, height): in grid cells for `yolov2`. Empty for anchor-free heads.
+    /// YOLO anchors as (width, height): in grid cells for `yolov2`; in pixels of the input, as many for each grid and the
+    /// finest grid first, for `yolov3` and raw `yolov5`. Empty for anchor-free heads.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub anchors: Vec<[f32; 2]>,
+    /// Pixels of the input per cell of each grid, where one output holds them all; empty: the head's custom, 8, 16, 32.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub strides: Vec<u32>,
+    /// Whether the class values of `yolov8` and `nanodet` still need a sigmoid; `None`: the head's custom.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scores: Option<Scores>,
     /// Score below which a box of this model means nothing, 0..=1, where the user names none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub score_threshold: Option<f32>,
@@ -48,6 +55,38 @@ pub enum HeadKind {
     Yolox,
     /// Region head with anchors in cells (Redmon & Farhadi 2017, arXiv:1612.08242).
     Yolov2,
+    /// Several grids with anchors in pixels (Redmon & Farhadi 2018, arXiv:1804.02767); Yolo-Fastest.
+    Yolov3,
+    /// YOLOv5 and YOLOv7, decoded in the graph or raw with anchors.
+    Yolov5,
+    /// YOLOv8 and YOLO11: anchor-free, no objectness.
+    Yolov8,
+    /// Anchor-free, distances as distributions (Li et al. 2020, arXiv:2006.04388).
+    Nanodet,
+}
+
+impl HeadKind {
+    /// Its word in model.toml.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Yolox => "yolox",
+            Self::Yolov2 => "yolov2",
+            Self::Yolov3 => "yolov3",
+            Self::Yolov5 => "yolov5",
+            Self::Yolov8 => "yolov8",
+            Self::Nanodet => "nanodet",
+        }
+    }
+}
+
+/// What the class values of a head are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Scores {
+    /// Numbers of any size: a sigmoid makes them scores.
+    Logits,
+    /// Scores, 0..=1.
+    Probabilities,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -135,10 +174,20 @@ impl ModelSpec {
         if !self.anchors.iter().flatten().all(|side| side.is_finite() && *side > 0.0) {
             return Err("`anchors` must be pairs of numbers above 0".into());
         }
+        if self.strides.iter().any(|stride| !(1..=MAX_SIDE).contains(stride)) {
+            return Err(format!("`strides` is {:?}, must be numbers of pixels, 1 to {MAX_SIDE}", self.strides));
+        }
+        let head = self.head.as_str();
         match (self.head, self.anchors.is_empty()) {
             (HeadKind::Yolov2, true) => return Err("head yolov2 needs `anchors`, in grid cells".into()),
-            (HeadKind::Yolox, false) => return Err("head yolox has no `anchors`".into()),
+            (HeadKind::Yolov3, true) => return Err("head yolov3 needs `anchors`, in pixels of the input".into()),
+            (HeadKind::Yolox | HeadKind::Yolov8 | HeadKind::Nanodet, false) => {
+                return Err(format!("head {head} has no `anchors`"));
+            }
             _ => {}
+        }
+        if self.scores.is_some() && !matches!(self.head, HeadKind::Yolov8 | HeadKind::Nanodet) {
+            return Err(format!("head {head} has no `scores`: only those of yolov8 and nanodet differ"));
         }
         if self.sha256.len() != 64 || !self.sha256.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
             return Err("`sha256` must be 64 lower-case hex digits, as `sha256sum model.onnx` prints them".into());
@@ -187,9 +236,19 @@ mod tests {
         assert_eq!((spec.input.pad, spec.input.std, spec.task), (114, [1.0; 3], Task::Detect));
         spec.head = HeadKind::Yolov2;
         spec.anchors = vec![[1.08, 1.19], [3.42, 4.41]];
+        spec.strides = vec![8, 16];
         spec.score_threshold = Some(0.3);
         spec.accuracy = "AP 25.8".into();
         assert_eq!(ModelSpec::parse(&spec.to_toml()).unwrap(), spec);
+    }
+
+    #[test]
+    fn every_head_has_its_word() {
+        for head in ["yolox", "yolov2", "yolov3", "yolov5", "yolov8", "nanodet"] {
+            let mut spec = example();
+            spec.head = serde_json::from_value(head.into()).unwrap();
+            assert_eq!(spec.head.as_str(), head);
+        }
     }
 
     #[test]
@@ -206,7 +265,11 @@ mod tests {
         assert!(refused(|s| s.input.mean[2] = f32::NAN).contains("input.mean"));
         assert!(refused(|s| s.labels.clear()).contains("labels"));
         assert!(refused(|s| s.head = HeadKind::Yolov2).contains("anchors"));
+        assert!(refused(|s| s.head = HeadKind::Yolov3).contains("pixels"));
+        assert!(refused(|s| (s.head, s.anchors) = (HeadKind::Yolov8, vec![[1.0, 1.0]])).contains("no `anchors`"));
         assert!(refused(|s| s.anchors.push([1.0, -1.0])).contains("anchors"));
+        assert!(refused(|s| s.strides = vec![8, 0]).contains("strides"));
+        assert!(refused(|s| s.scores = Some(Scores::Logits)).contains("head yolox has no `scores`"));
         assert!(refused(|s| s.score_threshold = Some(1.5)).contains("score_threshold"));
         assert!(refused(|s| s.sha256.truncate(10)).contains("sha256"));
     }

@@ -36,6 +36,8 @@ fn spec(width: u32, height: u32, graph: &[u8]) -> ModelSpec {
         },
         labels: vec!["car".into(), "bus".into()],
         anchors: Vec::new(),
+        strides: Vec::new(),
+        scores: None,
         score_threshold: None,
         licence: "none".into(),
         training_data: String::new(),

@@ -11,23 +11,36 @@ use serde::de::{Deserialize, IntoDeserializer};
 use super::{golden, word};
 use crate::detect::{DetectParams, Detector};
 use crate::engine::{Engine, TractEngine};
-use crate::model::{self, ColorOrder, Draft, Graph, HeadKind, Hints, ModelFolder, Resize};
+use crate::model::{self, ColorOrder, Draft, Graph, HeadKind, Hints, ModelFolder, Resize, Scores};
 
 /// Makes a model folder of an ONNX file, after the network has run once.
 ///
-/// What the file tells is taken from it: input size, and the head where the shape of the outputs gives it away. A
-/// yolox head with 80 classes needs nothing more. What it can't tell has to be said: other class names (--labels),
-/// the anchors of a yolov2 head (--anchors), and pixels that are not prepared as the head's authors do it.
+/// What the file tells is taken from it: input size, the head where the shapes of the outputs give it away, and the
+/// class names that Ultralytics notes in it. What it can't tell has to be said: other class names than COCO's
+/// (--labels), the anchors of a yolov2 or yolov3 head (--anchors), and pixels that are not prepared as the head's
+/// authors do it.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
+Outputs by which the heads are told apart; cells are those of the grids of stride 8, 16 and 32:
+  yolox    [1, cells, 5 + classes]
+  yolov2   [1, anchors × (5 + classes), rows, columns]
+  yolov3   [1, anchors × (5 + classes), rows, columns] for each grid (also Yolo-Fastest)
+  yolov5   [1, 3 × cells, 5 + classes], or [1, 3, rows, columns, 5 + classes] for each grid
+  yolov8   [1, 4 + classes, cells] (also YOLO11); or, with the distribution left outside, [1, 64 + classes, cells], or
+           [1, 64 + classes, rows, columns] or [1, 64, rows, columns] and [1, classes, rows, columns] for each grid
+  nanodet  [1, cells, classes] and [1, cells, 32] for each grid, or [1, cells, classes + 32]
+
 Customs of the heads, taken where no option says otherwise:
-  yolox    --color bgr --std 1,1,1 --resize letterbox --pad 114
-  yolov2   --color rgb --std 255,255,255 --resize stretch
+  yolox            --color bgr --std 1,1,1 --resize letterbox --pad 114
+  yolov2, yolov3   --color rgb --std 255,255,255 --resize stretch
+  yolov5, yolov8   --color rgb --std 255,255,255 --resize letterbox_center --pad 114
+  nanodet          --color bgr --mean 103.53,116.28,123.675 --std 57.375,57.12,58.395 --resize letterbox --pad 0
 
 Examples:
   wayside model import yolox_nano.onnx --licence Apache-2.0
   wayside model import road.onnx --labels road.names --golden road.jpg
-  wayside model import tiny.onnx --anchors \"1.08,1.19 3.42,4.41 6.63,11.38 9.42,5.11 16.62,10.52\"")]
+  wayside model import tiny.onnx --anchors \"1.08,1.19 3.42,4.41 6.63,11.38 9.42,5.11 16.62,10.52\"
+  wayside model import yolo-fastest.onnx --anchors \"12,18 37,49 52,132 115,73 119,199 242,238\"")]
 pub struct Args {
     /// The network. It takes one float picture, [1, 3, height, width] or [1, height, width, 3].
     file: PathBuf,
@@ -44,7 +57,7 @@ pub struct Args {
     #[arg(long)]
     name: Option<String>,
 
-    /// How the outputs become boxes: yolox or yolov2.
+    /// How the outputs become boxes: yolox, yolov2, yolov3, yolov5, yolov8 or nanodet.
     #[arg(long, value_parser = parse_word::<HeadKind>)]
     head: Option<HeadKind>,
 
@@ -52,13 +65,23 @@ pub struct Args {
     #[arg(long, value_name = "WIDTHxHEIGHT", value_parser = size)]
     size: Option<(u32, u32)>,
 
-    /// Class names, one a line, in the order of the outputs [default: COCO's, where there are 80].
+    /// Class names, one a line, in the order of the outputs [default: those in the file, else COCO's,
+    /// where there are 80].
     #[arg(long, value_name = "FILE")]
     labels: Option<PathBuf>,
 
-    /// Anchors of a yolov2 head as width,height in grid cells: the line `anchors=` of a darknet .cfg.
+    /// Anchors as width,height: the line `anchors=` of a darknet .cfg. In grid cells for yolov2; in pixels for yolov3 and
+    /// a raw yolov5, as many for each grid, the finest grid first.
     #[arg(long, value_parser = anchors)]
     anchors: Option<Anchors>,
+
+    /// Pixels per cell of each grid, where one output holds all grids and they are not 8, 16 and 32.
+    #[arg(long, value_name = "PIXELS,…", value_delimiter = ',')]
+    strides: Vec<u32>,
+
+    /// Class values of yolov8 and nanodet: logits or probabilities [default: as the graph shows, else the head's custom].
+    #[arg(long, value_parser = parse_word::<Scores>)]
+    scores: Option<Scores>,
 
     /// Order of the channels: rgb or bgr.
     #[arg(long, value_parser = parse_word::<ColorOrder>)]
@@ -110,6 +133,8 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         size: args.size,
         labels: args.labels.as_deref().map(read_labels).transpose()?,
         anchors: args.anchors.unwrap_or_default(),
+        strides: args.strides,
+        scores: args.scores,
         color: args.color,
         mean: args.mean,
         std: args.std,

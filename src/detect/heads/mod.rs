@@ -1,14 +1,17 @@
-//! What the numbers of a network mean. One file per head; `docs` of each give the tensor's shape and the source.
+//! What the numbers of a network mean. One file per head; `docs` of each give the tensors' shapes and the source.
 //!
 //! Not here: the way back to picture pixels and suppression of doubles (postprocess.rs, nms.rs).
 //! To add a head: a file here with `new` (checks the outputs) and `decode`, an arm in [`Head`], a word in
-//! [`HeadKind`].
+//! [`HeadKind`], its rule in model/inspect/.
 
+mod anchors;
+mod distances;
+mod nanodet;
 mod yolov2;
+mod yolov3;
+mod yolov5;
+mod yolov8;
 mod yolox;
-
-pub use yolov2::Yolov2;
-pub use yolox::Yolox;
 
 use thiserror::Error;
 
@@ -16,6 +19,13 @@ use super::ClassFilter;
 use crate::engine::{OutputInfo, Outputs, Tensor};
 use crate::geometry::BBox;
 use crate::model::{HeadKind, ModelSpec};
+
+use nanodet::Nanodet;
+use yolov2::Yolov2;
+use yolov3::Yolov3;
+use yolov5::Yolov5;
+use yolov8::Yolov8;
+use yolox::Yolox;
 
 /// A decoded box that reached the threshold, before suppression.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -29,27 +39,44 @@ pub struct Candidate {
 
 /// The head of one model; checked against the outputs when it is made.
 #[derive(Debug, Clone)]
-pub enum Head {
+pub struct Head {
+    /// Of all outputs, as they were when the head was made.
+    shapes: Vec<Vec<usize>>,
+    reader: Reader,
+}
+
+#[derive(Debug, Clone)]
+enum Reader {
     Yolox(Yolox),
     Yolov2(Yolov2),
+    Yolov3(Yolov3),
+    Yolov5(Yolov5),
+    Yolov8(Yolov8),
+    Nanodet(Nanodet),
 }
 
 impl Head {
     /// Refuses outputs that the head of `model.toml` cannot read: their number, shape, and the counts of labels,
     /// anchors and grid cells.
     pub fn new(spec: &ModelSpec, outputs: &[OutputInfo]) -> Result<Self, HeadError> {
-        let [output] = outputs else {
-            return Err(HeadError::OutputCount { found: outputs.len() });
-        };
-        match spec.head {
-            HeadKind::Yolox => Yolox::new(spec, output).map(Head::Yolox),
-            HeadKind::Yolov2 => Yolov2::new(spec, output).map(Head::Yolov2),
+        let given = Given { spec, outputs };
+        if spec.labels.is_empty() {
+            return Err(given.refused("model.toml names no labels"));
         }
+        let reader = match spec.head {
+            HeadKind::Yolox => Reader::Yolox(Yolox::new(&given)?),
+            HeadKind::Yolov2 => Reader::Yolov2(Yolov2::new(&given)?),
+            HeadKind::Yolov3 => Reader::Yolov3(Yolov3::new(&given)?),
+            HeadKind::Yolov5 => Reader::Yolov5(Yolov5::new(&given)?),
+            HeadKind::Yolov8 => Reader::Yolov8(Yolov8::new(&given)?),
+            HeadKind::Nanodet => Reader::Nanodet(Nanodet::new(&given)?),
+        };
+        Ok(Self { shapes: outputs.iter().map(|output| output.shape.clone()).collect(), reader })
     }
 
     /// Overwrites `out` with the boxes of kept classes whose score is at least `threshold`, in the order of the
-    /// output. Returns how many boxes at or above the objectness threshold were refused for a number that is not
-    /// finite, or for an objectness that is NaN.
+    /// outputs. Returns how many boxes were refused for a number that is not finite; of heads with an objectness only
+    /// those that reach the threshold with it are looked at.
     pub fn decode(
         &mut self,
         outputs: &Outputs,
@@ -58,12 +85,30 @@ impl Head {
         out: &mut Vec<Candidate>,
     ) -> Result<u64, HeadError> {
         out.clear();
-        let [tensor] = outputs.tensors.as_slice() else {
-            return Err(HeadError::OutputCount { found: outputs.tensors.len() });
+        self.check(&outputs.tensors)?;
+        let mut sink = Sink { threshold, keep, out, refused: 0 };
+        match &mut self.reader {
+            Reader::Yolox(head) => head.decode(&outputs.tensors, &mut sink),
+            Reader::Yolov2(head) => head.decode(&outputs.tensors, &mut sink),
+            Reader::Yolov3(head) => head.decode(&outputs.tensors, &mut sink),
+            Reader::Yolov5(head) => head.decode(&outputs.tensors, &mut sink),
+            Reader::Yolov8(head) => head.decode(&outputs.tensors, &mut sink),
+            Reader::Nanodet(head) => head.decode(&outputs.tensors, &mut sink),
+        }
+        Ok(sink.refused)
+    }
+
+    /// After this every index that a head computes from its shapes lies inside its tensor.
+    fn check(&self, tensors: &[Tensor]) -> Result<(), HeadError> {
+        if tensors.len() != self.shapes.len() {
+            return Err(HeadError::ChangedCount { expected: self.shapes.len(), found: tensors.len() });
+        }
+        let whole = |tensor: &Tensor, shape: &[usize]| {
+            tensor.shape == shape && tensor.data.len() == shape.iter().product::<usize>()
         };
-        match self {
-            Head::Yolox(head) => head.decode(tensor, threshold, keep, out),
-            Head::Yolov2(head) => head.decode(tensor, threshold, keep, out),
+        match tensors.iter().zip(&self.shapes).find(|(tensor, shape)| !whole(tensor, shape)) {
+            Some((tensor, shape)) => Err(HeadError::Changed { expected: shape.clone(), found: tensor.shape.clone() }),
+            None => Ok(()),
         }
     }
 }
@@ -71,8 +116,8 @@ impl Head {
 /// Why a head cannot read a model's outputs.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum HeadError {
-    #[error("the network has {found} outputs, its head reads exactly 1: is `head` in model.toml right?")]
-    OutputCount { found: usize },
+    #[error("the network has {found} outputs, head '{head}' reads {needed}: is `head` in model.toml right?")]
+    OutputCount { found: usize, head: &'static str, needed: &'static str },
     /// `needed` says which shape would fit and what it follows from.
     #[error("output '{output}' has shape {shape:?}, head '{head}' needs {needed}")]
     Shape { output: String, shape: Vec<usize>, head: &'static str, needed: String },
@@ -80,14 +125,113 @@ pub enum HeadError {
     Spec { head: &'static str, reason: String },
     #[error("an output changed its shape while running: {found:?} instead of {expected:?}")]
     Changed { expected: Vec<usize>, found: Vec<usize> },
+    #[error("the network gave {found} outputs while running instead of {expected}")]
+    ChangedCount { expected: usize, found: usize },
 }
 
-/// The tensor's numbers, if it still has the shape that the head was made for.
-fn checked<'a>(tensor: &'a Tensor, shape: &[usize]) -> Result<&'a [f32], HeadError> {
-    if tensor.shape != shape || tensor.data.len() != shape.iter().product::<usize>() {
-        return Err(HeadError::Changed { expected: shape.to_vec(), found: tensor.shape.clone() });
+/// What a head is made of, and how it refuses.
+struct Given<'a> {
+    spec: &'a ModelSpec,
+    outputs: &'a [OutputInfo],
+}
+
+impl<'a> Given<'a> {
+    fn refused(&self, reason: impl Into<String>) -> HeadError {
+        HeadError::Spec { head: self.spec.head.as_str(), reason: reason.into() }
     }
-    Ok(&tensor.data)
+
+    fn refused_count(&self, needed: &'static str) -> HeadError {
+        HeadError::OutputCount { found: self.outputs.len(), head: self.spec.head.as_str(), needed }
+    }
+
+    fn refused_shape(&self, output: &OutputInfo, needed: String) -> HeadError {
+        let (head, output, shape) = (self.spec.head.as_str(), output.name.clone(), output.shape.clone());
+        HeadError::Shape { output, shape, head, needed }
+    }
+
+    fn only_output(&self) -> Result<&'a OutputInfo, HeadError> {
+        match self.outputs {
+            [output] => Ok(output),
+            _ => Err(self.refused_count("exactly 1")),
+        }
+    }
+
+    fn without_anchors(&self) -> Result<(), HeadError> {
+        match self.spec.anchors.len() {
+            0 => Ok(()),
+            n => Err(self.refused(format!("has no anchors, model.toml names {n}: remove them"))),
+        }
+    }
+
+    /// `unit`: what the anchors are measured in, for messages.
+    fn anchors(&self, unit: &str) -> Result<&'a [[f32; 2]], HeadError> {
+        if self.spec.anchors.is_empty() {
+            return Err(self.refused(format!("model.toml names no anchors (pairs of width and height in {unit})")));
+        }
+        match self.spec.anchors.iter().flatten().find(|side| !(side.is_finite() && **side > 0.0)) {
+            Some(bad) => Err(self.refused(format!("an anchor of size {bad} in model.toml: sizes are {unit}, above 0"))),
+            None => Ok(&self.spec.anchors),
+        }
+    }
+
+    /// Those of model.toml, else `custom`; all of them divide the input.
+    fn strides(&self, custom: &[u32]) -> Result<Vec<u32>, HeadError> {
+        let strides = if self.spec.strides.is_empty() { custom } else { &self.spec.strides };
+        let (width, height) = (self.spec.input.width, self.spec.input.height);
+        let fits = |stride: &u32| *stride > 0 && width > 0 && width % stride == 0 && height > 0 && height % stride == 0;
+        match strides.iter().max().filter(|_| !strides.iter().all(fits)) {
+            Some(largest) => {
+                Err(self.refused(format!("the input {width}×{height} is no multiple of the largest stride, {largest}")))
+            }
+            None => Ok(strides.to_vec()),
+        }
+    }
+
+    /// Columns and rows of the grid of this stride.
+    fn grid(&self, stride: u32) -> (usize, usize) {
+        ((self.spec.input.width / stride) as usize, (self.spec.input.height / stride) as usize)
+    }
+
+    /// Pixels per cell, where a grid of `columns` × `rows` has square cells that fill the input.
+    fn stride_of(&self, columns: usize, rows: usize) -> Option<u32> {
+        let stride = (self.spec.input.width as usize).checked_div(columns)?;
+        let (width, height) = (self.spec.input.width as usize, self.spec.input.height as usize);
+        (stride > 0 && stride * columns == width && stride * rows == height).then_some(stride as u32)
+    }
+}
+
+/// Takes the boxes of a head.
+struct Sink<'a> {
+    threshold: f32,
+    keep: &'a ClassFilter,
+    out: &'a mut Vec<Candidate>,
+    /// Boxes with a number that is not finite.
+    refused: u64,
+}
+
+impl Sink<'_> {
+    fn wants(&self, class: usize, score: f32) -> bool {
+        score >= self.threshold && self.keep.keeps(class)
+    }
+
+    /// `score` and `class` are wanted.
+    fn push(&mut self, bbox: BBox, class: usize, score: f32) {
+        if bbox.is_finite() {
+            self.out.push(Candidate { bbox, class: class as u16, score });
+        } else {
+            self.refused += 1;
+        }
+    }
+
+    /// Below this a logit cannot reach the threshold, so that no exponential is needed for what shows nothing. A hair
+    /// below the exact value, because rounding must not hide a box; the score itself is compared at the end.
+    fn least_logit(&self) -> f32 {
+        (self.threshold / (1.0 - self.threshold)).ln() - 1e-3
+    }
+}
+
+fn sigmoid(x: f32) -> f32 {
+    1.0 / (1.0 + (-x).exp())
 }
 
 /// The largest of `values` and its first index; `None` where one is not finite.

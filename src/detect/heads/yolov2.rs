@@ -9,119 +9,54 @@
 //! cx = (σ(x) + column) / columns    w = exp(w) · anchor_w / columns    score = σ(objectness) · softmax(classes)
 //! ```
 
-use super::{Candidate, ClassFilter, HeadError, best_class, checked};
-use crate::engine::{OutputInfo, Tensor};
+use super::anchors::AnchorGrid;
+use super::{Given, HeadError, Sink, sigmoid};
+use crate::engine::Tensor;
 use crate::geometry::BBox;
-use crate::model::ModelSpec;
-
-const HEAD: &str = "yolov2";
 
 #[derive(Debug, Clone)]
-pub struct Yolov2 {
-    shape: Vec<usize>,
-    rows: usize,
-    columns: usize,
-    /// Cells, as `model.toml` gives them.
+pub(super) struct Yolov2 {
+    grid: AnchorGrid,
+    /// Pixels of the input.
     anchors: Vec<[f32; 2]>,
     /// Pixels of the input per cell.
-    cell_width: f32,
-    cell_height: f32,
-    /// From one number of an anchor to the next, and from one cell to the next, in the tensor.
-    channel_step: usize,
-    cell_step: usize,
-    /// The class logits of one box, gathered from the planes.
+    cell: [f32; 2],
+    /// Scratch: the class logits of one box.
     logits: Vec<f32>,
 }
 
 impl Yolov2 {
-    pub(super) fn new(spec: &ModelSpec, output: &OutputInfo) -> Result<Self, HeadError> {
-        let refuse = |reason: String| Err(HeadError::Spec { head: HEAD, reason });
-        if spec.labels.is_empty() {
-            return refuse("model.toml names no labels".into());
-        }
-        if spec.anchors.is_empty() {
-            return refuse("model.toml names no anchors (pairs of width and height in grid cells)".into());
-        }
-        if let Some(bad) = spec.anchors.iter().flatten().find(|side| !(side.is_finite() && **side > 0.0)) {
-            return refuse(format!("an anchor of size {bad} in model.toml: sizes are cells, above 0"));
-        }
-        let (anchors, numbers) = (spec.anchors.len(), 5 + spec.labels.len());
-        let (rows, columns, channels_first) = match output.shape[..] {
-            [1, c, rows, columns] if c == anchors * numbers => (rows, columns, true),
-            [1, rows, columns, c] if c == anchors * numbers => (rows, columns, false),
-            [1, rows, columns, a, n] if a == anchors && n == numbers => (rows, columns, false),
-            _ => (0, 0, true),
-        };
-        if rows * columns == 0 {
-            return Err(HeadError::Shape {
-                output: output.name.clone(),
-                shape: output.shape.clone(),
-                head: HEAD,
-                needed: format!(
-                    "[1, {}, rows, columns]: {anchors} anchors × (5 + {} labels)",
-                    anchors * numbers,
-                    spec.labels.len()
-                ),
-            });
-        }
-        Ok(Self {
-            shape: output.shape.clone(),
-            rows,
-            columns,
-            anchors: spec.anchors.clone(),
-            cell_width: spec.input.width as f32 / columns as f32,
-            cell_height: spec.input.height as f32 / rows as f32,
-            channel_step: if channels_first { rows * columns } else { 1 },
-            cell_step: if channels_first { 1 } else { anchors * numbers },
-            logits: vec![0.0; spec.labels.len()],
-        })
+    pub fn new(given: &Given) -> Result<Self, HeadError> {
+        let output = given.only_output()?;
+        let anchors = given.anchors("grid cells")?;
+        let (count, classes) = (anchors.len(), given.spec.labels.len());
+        let numbers = 5 + classes;
+        let grid = AnchorGrid::flat(&output.shape, count, numbers)
+            .or_else(|| AnchorGrid::anchors_last(&output.shape, count, numbers))
+            .ok_or_else(|| {
+                let channels = count * numbers;
+                let needed = format!("[1, {channels}, rows, columns]: {count} anchors × (5 + {classes} labels)");
+                given.refused_shape(output, needed)
+            })?;
+        let cell =
+            [given.spec.input.width as f32 / grid.columns as f32, given.spec.input.height as f32 / grid.rows as f32];
+        let anchors = anchors.iter().map(|[w, h]| [w * cell[0], h * cell[1]]).collect();
+        Ok(Self { grid, anchors, cell, logits: vec![0.0; classes] })
     }
 
-    pub(super) fn decode(
-        &mut self,
-        tensor: &Tensor,
-        threshold: f32,
-        keep: &ClassFilter,
-        out: &mut Vec<Candidate>,
-    ) -> Result<u64, HeadError> {
-        let data = checked(tensor, &self.shape)?;
-        let mut refused = 0;
-        // The objectness is compared as a logit: no exponential for the cells that show nothing. A hair below the
-        // exact value, because rounding must not hide a box; the score itself is compared at the end.
-        let logit_threshold = (threshold / (1.0 - threshold)).ln() - 1e-3;
-        for (a, anchor) in self.anchors.iter().enumerate() {
-            let first = a * (5 + self.logits.len()) * self.channel_step;
-            for (cell, (gy, gx)) in (0..self.rows).flat_map(|gy| (0..self.columns).map(move |gx| (gy, gx))).enumerate()
-            {
-                let number = |channel: usize| data[first + channel * self.channel_step + cell * self.cell_step];
-                if number(4) < logit_threshold {
-                    continue;
-                }
-                for (class, logit) in self.logits.iter_mut().enumerate() {
-                    *logit = number(5 + class);
-                }
-                let (Some((class, best)), true) = (best_class(&self.logits), number(4).is_finite()) else {
-                    refused += 1;
-                    continue;
-                };
-                if !keep.keeps(class) {
-                    continue;
-                }
-                let Some(score) = score_at_least(threshold, sigmoid(number(4)), &self.logits, best) else { continue };
-                let bbox = BBox::from_center(
-                    (sigmoid(number(0)) + gx as f32) * self.cell_width,
-                    (sigmoid(number(1)) + gy as f32) * self.cell_height,
-                    number(2).exp() * anchor[0] * self.cell_width,
-                    number(3).exp() * anchor[1] * self.cell_height,
-                );
-                if bbox.is_finite() {
-                    out.push(Candidate { bbox, class: class as u16, score });
-                } else {
-                    refused += 1;
-                }
-            }
-        }
-        Ok(refused)
+    pub fn decode(&mut self, tensors: &[Tensor], sink: &mut Sink) {
+        let threshold = sink.threshold;
+        let score = |objectness, logits: &[f32], best| score_at_least(threshold, sigmoid(objectness), logits, best);
+        let [cell_width, cell_height] = self.cell;
+        self.grid.decode(&tensors[0].data, &mut self.logits, sink, score, |[x, y, w, h], place| {
+            let [anchor_width, anchor_height] = self.anchors[place.anchor];
+            BBox::from_center(
+                (sigmoid(x) + place.gx) * cell_width,
+                (sigmoid(y) + place.gy) * cell_height,
+                w.exp() * anchor_width,
+                h.exp() * anchor_height,
+            )
+        });
     }
 }
 
@@ -138,16 +73,14 @@ fn score_at_least(threshold: f32, objectness: f32, logits: &[f32], best: f32) ->
     Some(objectness / sum)
 }
 
-fn sigmoid(x: f32) -> f32 {
-    1.0 / (1.0 + (-x).exp())
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::Head;
+    use super::super::{Candidate, Head};
     use super::*;
+    use crate::detect::ClassFilter;
     use crate::detect::test_models::{output, yolov2_spec};
     use crate::engine::Outputs;
+    use crate::model::ModelSpec;
 
     /// Two anchors, three classes, a grid of 2 rows × 3 columns over a 96×64 input.
     const SHAPE: [usize; 4] = [1, 16, 2, 3];

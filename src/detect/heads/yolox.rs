@@ -1,105 +1,79 @@
 //! YOLOX: anchor-free, three grids (Ge et al. 2021, arXiv:2107.08430, section 2.1).
 //!
-//! One output `[1, N, 5 + classes]`, N = cells of the grids of stride 8, 16 and 32, each row-major, one after the
-//! other. A row is `x, y, w, h, objectness, classes…`; objectness and classes are already sigmoided:
+//! One output `[1, N, 5 + classes]`, N = cells of the grids of stride 8, 16 and 32 (or the `strides` of model.toml),
+//! each row-major, one after the other. A row is `x, y, w, h, objectness, classes…`; objectness and classes are already sigmoided:
 //!
 //! ```text
 //! cx = (x + column) · stride    w = exp(w) · stride    score = objectness · class
 //! ```
 
-use super::{Candidate, ClassFilter, HeadError, best_class, checked};
-use crate::engine::{OutputInfo, Tensor};
+use super::{Given, HeadError, Sink, best_class};
+use crate::engine::Tensor;
 use crate::geometry::BBox;
-use crate::model::ModelSpec;
-
-const STRIDES: [u32; 3] = [8, 16, 32];
-const HEAD: &str = "yolox";
 
 #[derive(Debug, Clone)]
-pub struct Yolox {
-    shape: Vec<usize>,
-    width: u32,
-    height: u32,
+pub(super) struct Yolox {
+    /// Stride, columns and rows of each grid.
+    grids: Vec<(u32, usize, usize)>,
     /// Numbers of one row: 5 + classes.
     row: usize,
 }
 
 impl Yolox {
-    pub(super) fn new(spec: &ModelSpec, output: &OutputInfo) -> Result<Self, HeadError> {
-        let (width, height) = (spec.input.width, spec.input.height);
-        let refuse = |reason: String| Err(HeadError::Spec { head: HEAD, reason });
-        if spec.labels.is_empty() {
-            return refuse("model.toml names no labels".into());
-        }
-        if !spec.anchors.is_empty() {
-            return refuse(format!("has no anchors, model.toml names {}: remove them", spec.anchors.len()));
-        }
-        if width == 0 || height == 0 || width % 32 != 0 || height % 32 != 0 {
-            return refuse(format!("the input {width}×{height} is no multiple of the largest stride, 32"));
-        }
-        let cells: usize = STRIDES.iter().map(|s| (width / s) as usize * (height / s) as usize).sum();
-        let row = 5 + spec.labels.len();
+    pub fn new(given: &Given) -> Result<Self, HeadError> {
+        let output = given.only_output()?;
+        given.without_anchors()?;
+        let strides = given.strides(&[8, 16, 32])?;
+        let grid = |stride: &u32| {
+            let (columns, rows) = given.grid(*stride);
+            (*stride, columns, rows)
+        };
+        let grids: Vec<_> = strides.iter().map(grid).collect();
+        let cells: usize = grids.iter().map(|(_, columns, rows)| columns * rows).sum();
+        let (classes, input) = (given.spec.labels.len(), &given.spec.input);
+        let row = 5 + classes;
         if output.shape != [1, cells, row] {
-            return Err(HeadError::Shape {
-                output: output.name.clone(),
-                shape: output.shape.clone(),
-                head: HEAD,
-                needed: format!(
-                    "[1, {cells}, {row}]: the cells of a {width}×{height} input, and 5 + {} labels",
-                    spec.labels.len()
-                ),
-            });
+            let (width, height) = (input.width, input.height);
+            let needed =
+                format!("[1, {cells}, {row}]: the cells of a {width}×{height} input, and 5 + {classes} labels");
+            return Err(given.refused_shape(output, needed));
         }
-        Ok(Self { shape: output.shape.clone(), width, height, row })
+        Ok(Self { grids, row })
     }
 
-    pub(super) fn decode(
-        &mut self,
-        tensor: &Tensor,
-        threshold: f32,
-        keep: &ClassFilter,
-        out: &mut Vec<Candidate>,
-    ) -> Result<u64, HeadError> {
-        let mut rows = checked(tensor, &self.shape)?.chunks_exact(self.row);
-        let mut refused = 0;
-        for stride in STRIDES {
-            for gy in 0..self.height / stride {
-                // `zip` asks its first side first, so the shared iterator loses no row at the end of a line.
-                for (gx, row) in (0..self.width / stride).zip(&mut rows) {
-                    // A class value is at most 1, so the score is at most the objectness: most rows end here.
-                    let objectness = row[4];
-                    if objectness < threshold {
-                        continue;
-                    }
-                    let (Some((class, value)), true) = (best_class(&row[5..]), objectness.is_finite()) else {
-                        refused += 1;
-                        continue;
-                    };
-                    let score = objectness * value;
-                    if score < threshold || !keep.keeps(class) {
-                        continue;
-                    }
-                    let s = stride as f32;
-                    let (cx, cy) = ((row[0] + gx as f32) * s, (row[1] + gy as f32) * s);
-                    let bbox = BBox::from_center(cx, cy, row[2].exp() * s, row[3].exp() * s);
-                    if bbox.is_finite() {
-                        out.push(Candidate { bbox, class: class as u16, score });
-                    } else {
-                        refused += 1;
-                    }
+    pub fn decode(&mut self, tensors: &[Tensor], sink: &mut Sink) {
+        let mut rows = tensors[0].data.chunks_exact(self.row);
+        for &(stride, columns, lines) in &self.grids {
+            let s = stride as f32;
+            // `zip` asks its first side first, so the shared iterator loses no row at the end of a grid.
+            for (cell, row) in (0..columns * lines).zip(&mut rows) {
+                // A class value is at most 1, so the score is at most the objectness: most rows end here.
+                let objectness = row[4];
+                if objectness < sink.threshold {
+                    continue;
+                }
+                let (Some((class, value)), true) = (best_class(&row[5..]), objectness.is_finite()) else {
+                    sink.refused += 1;
+                    continue;
+                };
+                let score = objectness * value;
+                if sink.wants(class, score) {
+                    let (gx, gy) = ((cell % columns) as f32, (cell / columns) as f32);
+                    let (cx, cy) = ((row[0] + gx) * s, (row[1] + gy) * s);
+                    sink.push(BBox::from_center(cx, cy, row[2].exp() * s, row[3].exp() * s), class, score);
                 }
             }
         }
-        Ok(refused)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::Head;
+    use super::super::{Candidate, Head};
     use super::*;
+    use crate::detect::ClassFilter;
     use crate::detect::test_models::{output, yolox_spec};
-    use crate::engine::Outputs;
+    use crate::engine::{OutputInfo, Outputs};
 
     /// A 64×32 input: grids 8×4, 4×2, 2×1, so 42 rows.
     const CELLS: usize = 42;

@@ -1,6 +1,8 @@
 //! Resizing, decoding and suppression against numbers computed independently with numpy, OpenCV and ONNX Runtime
 //! (tests/reference/detections.py → tests/expected/detections.json).
 
+mod cut;
+
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -10,15 +12,18 @@ use wayside::engine::{Engine, OutputInfo, Outputs, Tensor, TractEngine};
 use wayside::frame::Frame;
 use wayside::geometry::BBox;
 use wayside::model::{
-    ColorOrder, Graph, HeadKind, InputSpec, ModelFolder, ModelSpec, Resize, Task, coco_labels, read_limited, sha256_hex,
+    ColorOrder, Graph, HeadKind, Hints, InputSpec, ModelFolder, ModelSpec, Resize, Scores, Task, coco_labels,
+    read_limited, recognise,
 };
 use wayside::preprocess::{Letterbox, Letterboxed, Transform};
 use wayside::source::{OpenOptions, open};
 
+const FASTEST_ANCHORS: [[f32; 2]; 6] =
+    [[12.0, 18.0], [37.0, 49.0], [52.0, 132.0], [115.0, 73.0], [119.0, 199.0], [242.0, 238.0]];
 const COCO_ANCHORS: [[f32; 2]; 5] = [[1.08, 1.19], [3.42, 4.41], [6.63, 11.38], [9.42, 5.11], [16.62, 10.52]];
 
 fn expected() -> Value {
-    serde_json::from_str(include_str!("expected/detections.json")).unwrap()
+    serde_json::from_str(include_str!("../expected/detections.json")).unwrap()
 }
 
 fn numbers(value: &Value) -> Vec<f64> {
@@ -62,6 +67,8 @@ fn spec(head: HeadKind, size: (u32, u32), labels: Vec<String>, anchors: &[[f32; 
         },
         labels,
         anchors: anchors.to_vec(),
+        strides: Vec::new(),
+        scores: None,
         score_threshold: None,
         licence: "none".into(),
         training_data: String::new(),
@@ -94,13 +101,14 @@ fn resizing_agrees_with_opencv() {
 }
 
 /// The same outputs, so the same boxes: to a thousandth of a pixel.
-fn check_decode(spec: &ModelSpec, tensor: Tensor, expected: &Value) {
-    let info = OutputInfo { name: "output".into(), shape: tensor.shape.clone() };
-    let outputs = Outputs { tensors: vec![tensor] };
+fn check_decode(spec: &ModelSpec, tensors: Vec<Tensor>, expected: &Value) {
+    let info = |tensor: &Tensor| OutputInfo { name: "output".into(), shape: tensor.shape.clone() };
+    let infos: Vec<_> = tensors.iter().map(info).collect();
+    let outputs = Outputs { tensors };
     let identity = Transform { scale_x: 1.0, scale_y: 1.0, offset_x: 0.0, offset_y: 0.0 };
     let classes = spec.labels.len();
     for (name, groups) in [("aware", Groups::class_aware(classes)), ("agnostic", Groups::class_agnostic(classes))] {
-        let head = Head::new(spec, std::slice::from_ref(&info)).unwrap();
+        let head = Head::new(spec, &infos).unwrap();
         let nms = NmsParams { iou_threshold: 0.45, groups };
         let mut postprocess = Postprocess::new(head, 0.25, ClassFilter::all(classes), nms);
         let mut found = Vec::new();
@@ -127,20 +135,80 @@ fn letters(count: usize) -> Vec<String> {
 
 #[test]
 fn yolox_outputs_decode_as_in_numpy() {
-    let cells = 20 * 12 + 10 * 6 + 5 * 3;
+    let cells = CELLS;
     let mut data = noise(cells * 9, 1);
     for row in data.chunks_mut(9) {
         row[..4].iter_mut().for_each(|number| *number = *number * 2.0 - 0.5);
     }
     let spec = spec(HeadKind::Yolox, (160, 96), letters(4), &[]);
-    check_decode(&spec, Tensor { shape: vec![1, cells, 9], data }, &expected()["decode"]["yolox"]);
+    check_decode(&spec, vec![Tensor { shape: vec![1, cells, 9], data }], &expected()["decode"]["yolox"]);
 }
 
 #[test]
 fn yolov2_outputs_decode_as_in_numpy() {
     let data = noise(27 * 4 * 7, 2).iter().map(|number| number * 8.0 - 4.0).collect();
     let spec = spec(HeadKind::Yolov2, (224, 128), letters(4), &[[1.5, 1.0], [2.0, 3.0], [4.0, 2.5]]);
-    check_decode(&spec, Tensor { shape: vec![1, 27, 4, 7], data }, &expected()["decode"]["yolov2"]);
+    check_decode(&spec, vec![Tensor { shape: vec![1, 27, 4, 7], data }], &expected()["decode"]["yolov2"]);
+}
+
+/// `pyramid` of the Python script: the coarse grid first, the anchors of the fine one first.
+fn check_pyramid(head: HeadKind, seed: u32) {
+    let data: Vec<f32> = noise(18 * 75, seed).iter().map(|number| number * 8.0 - 4.0).collect();
+    let (coarse, fine) = data.split_at(18 * 15);
+    let tensor = |shape: [usize; 4], data: &[f32]| Tensor { shape: shape.to_vec(), data: data.to_vec() };
+    let anchors = [[8.0, 10.0], [20.0, 12.0], [30.0, 20.0], [50.0, 60.0]];
+    let spec = spec(head, (160, 96), letters(4), &anchors);
+    let tensors = vec![tensor([1, 18, 3, 5], coarse), tensor([1, 18, 6, 10], fine)];
+    check_decode(&spec, tensors, &expected()["decode"][head.as_str()]);
+}
+
+#[test]
+fn yolov3_outputs_decode_as_in_numpy() {
+    check_pyramid(HeadKind::Yolov3, 3);
+}
+
+#[test]
+fn raw_yolov5_outputs_decode_as_in_numpy() {
+    check_pyramid(HeadKind::Yolov5, 4);
+}
+
+/// `distribution` of the Python script: sides of 8 bins, then 4 classes, of each cell.
+fn distribution(seed: u32) -> Vec<f32> {
+    let mut data = noise(CELLS * 36, seed);
+    data.chunks_mut(36).for_each(|row| row[..32].iter_mut().for_each(|number| *number *= 6.0));
+    data
+}
+
+/// Of a 160×96 input.
+const CELLS: usize = 20 * 12 + 10 * 6 + 5 * 3;
+
+#[test]
+fn distributions_of_yolov8_decode_as_in_numpy() {
+    let data = distribution(5);
+    let spec = spec(HeadKind::Yolov8, (160, 96), letters(4), &[]);
+    let planes = (0..CELLS * 36).map(|at| data[at % CELLS * 36 + at / CELLS]).collect();
+    for tensor in
+        [Tensor { shape: vec![1, 36, CELLS], data: planes }, Tensor { shape: vec![1, CELLS, 36], data: data.clone() }]
+    {
+        check_decode(&spec, vec![tensor], &expected()["decode"]["yolov8"]);
+    }
+}
+
+#[test]
+fn nanodet_outputs_decode_as_in_numpy() {
+    let data = distribution(6);
+    let spec = spec(HeadKind::Nanodet, (160, 96), letters(4), &[]);
+    let mut tensors = Vec::new();
+    for channels in [32..36, 0..32] {
+        let mut before = 0;
+        for cells in [240, 60, 15] {
+            let rows = data[before * 36..(before + cells) * 36].chunks(36);
+            let data = rows.flat_map(|row| row[channels.clone()].iter().copied()).collect();
+            tensors.push(Tensor { shape: vec![1, cells, channels.len()], data });
+            before += cells;
+        }
+    }
+    check_decode(&spec, tensors, &expected()["decode"]["nanodet"]);
 }
 
 fn assets() -> Option<PathBuf> {
@@ -162,12 +230,17 @@ fn read(path: &Path) -> Frame {
 /// Whole pictures through tract, against ONNX Runtime with OpenCV. JPEG decoders, resizing (8 bits of weight instead of
 /// 11) and kernels differ by a grey level or a hair of score, so a few boxes may differ, but only those on the edge
 /// of a decision: at the threshold, or as good as another one of the same object. `differ` is how many did.
-fn check_pictures(name: &str, spec: ModelSpec, differ: usize) {
+fn check_pictures(name: &str, head: HeadKind, anchors: &[[f32; 2]], differ: usize) {
     let Some(assets) = assets() else { return };
     let path = assets.join("models").join(format!("{name}.onnx"));
-    let sha256 = sha256_hex(&read_limited(&path).unwrap());
-    let model = ModelFolder { spec: ModelSpec { sha256, ..spec }, graph: Graph::File(path) };
-    let program = TractEngine.load(&model).unwrap();
+    let bytes = read_limited(&path).unwrap();
+    let spec = recognise(&path, &bytes, Hints { anchors: anchors.to_vec(), ..Hints::default() }).unwrap();
+    assert_eq!((spec.head, spec.labels.len()), (head, 80), "{name} is recognised");
+    check_model(name, &ModelFolder { spec, graph: Graph::File(path) }, &assets, differ);
+}
+
+fn check_model(name: &str, model: &ModelFolder, assets: &Path, differ: usize) {
+    let program = TractEngine.load(model).unwrap();
     let params = DetectParams { groups: Vec::new(), ..DetectParams::for_model(&model.spec) };
     let mut detector = Detector::new(&model.spec, program.as_ref(), &params).unwrap();
     let (mut found, mut all, mut differing) = (Vec::new(), 0, 0);
@@ -203,16 +276,48 @@ fn unmatched(boxes: &[Detection], others: &[Detection], pixel: f32) -> usize {
 
 #[test]
 fn yolox_nano_finds_what_onnx_runtime_finds() {
-    check_pictures("yolox_nano", spec(HeadKind::Yolox, (416, 416), coco_labels(), &[]), 4);
+    check_pictures("yolox_nano", HeadKind::Yolox, &[], 4);
 }
 
 #[test]
 fn yolo_lite_finds_what_onnx_runtime_finds() {
-    check_pictures("yolo-lite-coco", spec(HeadKind::Yolov2, (224, 224), coco_labels(), &COCO_ANCHORS), 1);
+    check_pictures("yolo-lite-coco", HeadKind::Yolov2, &COCO_ANCHORS, 1);
 }
 
 /// The original notes' 19×19×5×85.
 #[test]
 fn yolo_lite_608_finds_what_onnx_runtime_finds() {
-    check_pictures("yolo-lite-coco_608", spec(HeadKind::Yolov2, (608, 608), coco_labels(), &COCO_ANCHORS), 5);
+    check_pictures("yolo-lite-coco_608", HeadKind::Yolov2, &COCO_ANCHORS, 5);
+}
+
+#[test]
+fn yolo_fastest_finds_what_onnx_runtime_finds() {
+    check_pictures("yolo-fastest-1.1", HeadKind::Yolov3, &FASTEST_ANCHORS, 3);
+    check_pictures("yolo-fastest-1.1-xl", HeadKind::Yolov3, &FASTEST_ANCHORS, 3);
+}
+
+#[test]
+fn nanodet_finds_what_onnx_runtime_finds() {
+    check_pictures("object_detection_nanodet_2022nov", HeadKind::Nanodet, &[], 3);
+}
+
+#[test]
+fn yolo11_finds_what_onnx_runtime_finds() {
+    check_pictures(YOLO11, HeadKind::Yolov8, &[], 2);
+}
+
+const YOLO11: &str = "yolo11n_320_fp32_dequantised";
+
+/// The same graph without its last operators: distribution, anchor points and sigmoid are ours then, and the boxes those
+/// of the whole graph.
+#[test]
+fn yolo11_cut_off_before_its_distribution_finds_the_same() {
+    let Some(assets) = assets() else { return };
+    let path = assets.join("models").join(format!("{YOLO11}.onnx"));
+    let whole = read_limited(&path).unwrap();
+    let ends = |part: &str| (0..3).map(move |i| format!("/model.23/{part}.{i}/{part}.{i}.2/Conv_output_0"));
+    let bytes = cut::at(&whole, ends("cv2").chain(ends("cv3")));
+    let spec = recognise(&path, &bytes, Hints::default()).unwrap();
+    assert_eq!((spec.head, spec.scores, spec.labels.len()), (HeadKind::Yolov8, Some(Scores::Logits), 80));
+    check_model(YOLO11, &ModelFolder { spec, graph: Graph::Embedded(bytes.leak()) }, &assets, 2);
 }
