@@ -59,7 +59,8 @@ const LINE: Rgb888 = Rgb888::new(255, 60, 100);
 const OUTLINE: Rgb888 = Rgb888::new(20, 20, 20);
 const PLATE: Rgb888 = Rgb888::new(30, 30, 30);
 
-/// Draws everything over `picture`; text is drawn last, so that no box crosses it.
+/// Draws everything over `picture`; text is drawn last, so that no box crosses it. Of marks that compete for a place the
+/// first has it.
 pub fn draw(picture: &mut RgbImage, marks: &[Mark], lines: &[LineMark]) {
     let mut pen = Pen {
         thick: (picture.height() as f32 / 360.0).round().max(1.0) as u32,
@@ -78,15 +79,16 @@ struct Pen<'a> {
 
 impl Pen<'_> {
     fn draw_all(&mut self, marks: &[Mark], lines: &[LineMark]) -> Result<(), Infallible> {
-        for mark in marks.iter().filter(|mark| mark.bbox.is_finite()) {
+        for mark in marks.iter().rev().filter(|mark| mark.bbox.is_finite()) {
             self.trail(mark)?;
             self.outline(mark)?;
         }
         for line in lines {
             self.line(&line.segment)?;
         }
+        let mut labels = Vec::new();
         for mark in marks.iter().filter(|mark| mark.bbox.is_finite() && !mark.label.is_empty()) {
-            self.label(mark)?;
+            self.label(mark, &mut labels)?;
         }
         let mut plates = Vec::new();
         for line in lines {
@@ -112,12 +114,14 @@ impl Pen<'_> {
                 .stroke_alignment(StrokeAlignment::Inside)
                 .build()
         };
-        area.offset(1).into_styled(style(OUTLINE, self.thick + 2)).draw(&mut self.canvas)?;
-        area.into_styled(style(color(mark.class), self.thick)).draw(&mut self.canvas)
+        // A small box is not filled by its own edge.
+        let thick = (area.size.width.min(area.size.height) / 8).clamp(1, self.thick);
+        area.offset(1).into_styled(style(OUTLINE, thick + 2)).draw(&mut self.canvas)?;
+        area.into_styled(style(color(mark.class), thick)).draw(&mut self.canvas)
     }
 
-    /// Above its box, or inside it where there is no room above.
-    fn label(&mut self, mark: &Mark) -> Result<(), Infallible> {
+    /// Above its box; below or inside it where other labels are already there.
+    fn label(&mut self, mark: &Mark, labels: &mut Vec<Rectangle>) -> Result<(), Infallible> {
         let mut text = String::new();
         if let Some(track) = mark.track {
             text += &format!("#{track} ");
@@ -126,13 +130,15 @@ impl Pen<'_> {
         if let Some(score) = mark.score {
             text += &format!(" {:.0}%", score * 100.0);
         }
-        let plate = self.lettering.plate(&text);
-        let mut at = self.clipped(&mark.bbox).top_left;
-        if at.y >= plate.height as i32 {
-            at.y -= plate.height as i32;
-        }
-        let at = inside(at, plate, self.canvas.size());
-        self.lettering.draw(&mut self.canvas, at, &text, color(mark.class))
+        let size = self.lettering.plate(&text);
+        let bounds = self.canvas.size();
+        let places = places(&self.clipped(&mark.bbox), size);
+        let places = places.map(|at| Rectangle::new(inside(at, size, bounds), size));
+        let hidden = |place: &Rectangle| labels.iter().map(|other| area(&other.intersection(place))).sum::<u64>();
+        // Of equal places the first.
+        let Some(place) = places.into_iter().min_by_key(hidden) else { return Ok(()) };
+        labels.push(place);
+        self.lettering.draw(&mut self.canvas, place.top_left, &text, color(mark.class))
     }
 
     /// The segment with a dot at each end and, at its middle, an arrow towards side B.
@@ -197,6 +203,21 @@ fn color(class: u16) -> Rgb888 {
     PALETTE[usize::from(class) % PALETTE.len()]
 }
 
+/// Where a label of `size` may stand at a box, the best place first: outside above and below, inside above and below,
+/// each at the left and at the right.
+fn places(bbox: &Rectangle, size: Size) -> [Point; 8] {
+    let (left, right) = (bbox.top_left.x, bbox.top_left.x + bbox.size.width as i32 - size.width as i32);
+    let (top, bottom, height) = (bbox.top_left.y, bbox.top_left.y + bbox.size.height as i32, size.height as i32);
+    let rows = [top - height, bottom, top, bottom - height];
+    let pair = |y: i32| [Point::new(left, y), Point::new(right, y)];
+    let [[a, b], [c, d], [e, f], [g, h]] = rows.map(pair);
+    [a, b, c, d, e, f, g, h]
+}
+
+fn area(rectangle: &Rectangle) -> u64 {
+    u64::from(rectangle.size.width) * u64::from(rectangle.size.height)
+}
+
 /// Rounded, and near enough to the picture for the integer arithmetic of the drawing.
 fn point(at: geometry::Point) -> Point {
     let near = |side: f32| side.round().clamp(-32_768.0, 32_767.0) as i32;
@@ -256,6 +277,21 @@ mod tests {
             // The letters take up to half of the plate; a plate cut by the picture's edge would lose more.
             assert!(coloured > plate / 2, "box at {x}, {y}: {coloured} of {plate} pixels");
         }
+    }
+
+    #[test]
+    fn labels_of_neighbours_do_not_cover_each_other() {
+        let plate = Lettering::for_height(240).plate("#1 car 50%");
+        let whole = (plate.width * plate.height) as usize;
+        let mut picture = RgbImage::new(320, 240);
+        // The same box three times, and one that begins a little to the right.
+        let same = BBox::new(60.0, 60.0, 200.0, 160.0);
+        let mut marks = vec![mark(same, "car"); 3];
+        marks.push(Mark { class: 1, ..mark(BBox::new(70.0, 60.0, 210.0, 160.0), "car") });
+        draw(&mut picture, &marks, &[]);
+        let coloured = |class: u16| picture.pixels().filter(|pixel| **pixel == bytes(color(class))).count();
+        assert!(coloured(2) > 3 * whole / 2, "{} of {}", coloured(2), 3 * whole);
+        assert!(coloured(1) > whole / 2, "{} of {whole}", coloured(1));
     }
 
     #[test]

@@ -2,11 +2,11 @@
 //! Not here: scoring, finding or decoding the clips.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::Deserialize;
 
-use super::{EvaluateError, Predicted, TruthEvent, Way};
+use super::{EvaluateError, Predicted, TruthEvent, Way, io, unreadable};
 use crate::geometry::{Point, Segment};
 use crate::part_file;
 
@@ -135,12 +135,4 @@ fn predictions_csv(path: &Path, clips: &[(String, Vec<Predicted>)]) -> Result<Ve
         }
     }
     rows.into_inner().map_err(|e| failed(e.to_string()))
-}
-
-fn io(path: &Path, source: std::io::Error) -> EvaluateError {
-    EvaluateError::Io { path: PathBuf::from(path), source }
-}
-
-fn unreadable(path: &Path, reason: String) -> EvaluateError {
-    EvaluateError::Unreadable { path: PathBuf::from(path), reason }
 }

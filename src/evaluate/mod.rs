@@ -1,13 +1,15 @@
 //! Counts against hand-counted truth: one-to-one matching, precision, recall, F1, count error, and why an event was missed.
+//! Detections against labelled boxes: detect/.
 //!
-//! Not here: running a clip (pipeline/), printing (cli/evaluate.rs). Everything is plain data in, plain data out, so that
+//! Not here: running a clip (pipeline/), printing (cli/evaluate/). Everything is plain data in, plain data out, so that
 //! a score can be recomputed from files alone.
 
 pub mod count;
+pub mod detect;
 pub mod files;
 pub mod misses;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -79,6 +81,14 @@ pub enum EvaluateError {
     /// A file that is not what the evaluation expects; `reason` names the place and what belongs there.
     #[error("{path}: {reason}")]
     Unreadable { path: PathBuf, reason: String },
+}
+
+fn io(path: &Path, source: std::io::Error) -> EvaluateError {
+    EvaluateError::Io { path: PathBuf::from(path), source }
+}
+
+fn unreadable(path: &Path, reason: String) -> EvaluateError {
+    EvaluateError::Unreadable { path: PathBuf::from(path), reason }
 }
 
 #[cfg(test)]

@@ -315,8 +315,9 @@ fn yolo11_cut_off_before_its_distribution_finds_the_same() {
     let Some(assets) = assets() else { return };
     let path = assets.join("models").join(format!("{YOLO11}.onnx"));
     let whole = read_limited(&path).unwrap();
-    let ends = |part: &str| (0..3).map(move |i| format!("/model.23/{part}.{i}/{part}.{i}.2/Conv_output_0"));
-    let bytes = cut::at(&whole, ends("cv2").chain(ends("cv3")));
+    let end = |part: &str, grid: usize| format!("/model.23/{part}.{grid}/{part}.{grid}.2/Conv_output_0");
+    let ends = ["cv2", "cv3"].map(|part| [0, 1, 2].map(|grid| end(part, grid)));
+    let bytes = cut::at(&whole, ends.into_iter().flatten());
     let spec = recognise(&path, &bytes, Hints::default()).unwrap();
     assert_eq!((spec.head, spec.scores, spec.labels.len()), (HeadKind::Yolov8, Some(Scores::Logits), 80));
     check_model(YOLO11, &ModelFolder { spec, graph: Graph::Embedded(bytes.leak()) }, &assets, 2);

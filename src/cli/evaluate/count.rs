@@ -1,4 +1,4 @@
-//! `wayside evaluate`: our counts beside hand-counted truth.
+//! `wayside evaluate count`: our counts beside hand-counted truth.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use anyhow::Context;
 use serde_json::json;
 
-use super::counting::{self, Options};
+use crate::cli::counting::{self, Options};
 use crate::config::{Config, Counting, DatabaseConfig, LineSpec, ModelConfig, SourceConfig};
 use crate::evaluate::count::{DEFAULT_SLACK, DirectionCount, Score, score};
 use crate::evaluate::files::{ClipLine, read_lines, read_truth, write_predictions};
@@ -18,18 +18,6 @@ use crate::event::Crossing;
 use crate::model::BUILT_IN;
 use crate::pipeline::{FrameView, Observer, Shutdown};
 
-/// Compares with labelled truth.
-#[derive(Debug, clap::Args)]
-pub struct Args {
-    #[command(subcommand)]
-    what: What,
-}
-
-#[derive(Debug, clap::Subcommand)]
-enum What {
-    Count(CountArgs),
-}
-
 /// Counts clips and scores the crossings against hand-counted ones.
 ///
 /// Every clip that lines.json names is counted over its line. A crossing matches an event of the same direction when its
@@ -38,7 +26,7 @@ enum What {
 ///   wayside evaluate count --clips clips/ --model yolox_nano.onnx --misses
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
-struct CountArgs {
+pub struct CountArgs {
     /// Folder of the clips.
     #[arg(long, value_name = "DIR")]
     clips: PathBuf,
@@ -81,14 +69,10 @@ struct Counted {
     seen: Vec<Observation>,
 }
 
-pub fn run(args: Args) -> anyhow::Result<ExitCode> {
-    match args.what {
-        What::Count(args) => {
-            let shutdown = Shutdown::new();
-            shutdown.on_signals().context("cannot listen to signals")?;
-            evaluate(&args, &mut std::io::stdout().lock(), |clip| count_clip(clip, &args, &shutdown))?
-        }
-    }
+pub fn run(args: &CountArgs) -> anyhow::Result<ExitCode> {
+    let shutdown = Shutdown::new();
+    shutdown.on_signals().context("cannot listen to signals")?;
+    evaluate(args, &mut std::io::stdout().lock(), |clip| count_clip(clip, args, &shutdown))?;
     Ok(ExitCode::SUCCESS)
 }
 
