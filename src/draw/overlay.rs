@@ -64,7 +64,7 @@ const PLATE: Rgb888 = Rgb888::new(30, 30, 30);
 pub fn draw(picture: &mut RgbImage, marks: &[Mark], lines: &[LineMark]) {
     let mut pen = Pen {
         thick: (picture.height() as f32 / 360.0).round().max(1.0) as u32,
-        lettering: Lettering::for_height(picture.height()),
+        lettering: Lettering::for_height(picture.height().min(picture.width())),
         canvas: Canvas { picture },
     };
     let Ok(()) = pen.draw_all(marks, lines); // writing to memory cannot fail, and its error type says so
@@ -86,9 +86,11 @@ impl Pen<'_> {
         for line in lines {
             self.line(&line.segment)?;
         }
+        let marks: Vec<&Mark> = marks.iter().filter(|mark| mark.bbox.is_finite()).collect();
+        let boxes: Vec<Rectangle> = marks.iter().map(|mark| self.clipped(&mark.bbox)).collect();
         let mut labels = Vec::new();
-        for mark in marks.iter().filter(|mark| mark.bbox.is_finite() && !mark.label.is_empty()) {
-            self.label(mark, &mut labels)?;
+        for (index, mark) in marks.iter().enumerate().filter(|(_, mark)| !mark.label.is_empty()) {
+            self.label(mark, index, &boxes, &mut labels)?;
         }
         let mut plates = Vec::new();
         for line in lines {
@@ -120,25 +122,25 @@ impl Pen<'_> {
         area.into_styled(style(color(mark.class), thick)).draw(&mut self.canvas)
     }
 
-    /// Above its box; below or inside it where other labels are already there.
-    fn label(&mut self, mark: &Mark, labels: &mut Vec<Rectangle>) -> Result<(), Infallible> {
-        let mut text = String::new();
-        if let Some(track) = mark.track {
-            text += &format!("#{track} ");
+    /// Above its box, or below or inside it; shortened where it would hide other labels or boxes, and left out where even
+    /// that hides them: in a crowd the boxes are worth more.
+    fn label(
+        &mut self,
+        mark: &Mark,
+        index: usize,
+        boxes: &[Rectangle],
+        labels: &mut Vec<Rectangle>,
+    ) -> Result<(), Infallible> {
+        for text in texts(mark) {
+            let size = self.lettering.plate(&text);
+            let bounds = self.canvas.size();
+            let places = places(&boxes[index], size).map(|at| Rectangle::new(inside(at, size, bounds), size));
+            if let Some(place) = places.into_iter().find(|place| is_clear(place, index, boxes, labels)) {
+                labels.push(place);
+                return self.lettering.draw(&mut self.canvas, place.top_left, &text, color(mark.class));
+            }
         }
-        text += mark.label;
-        if let Some(score) = mark.score {
-            text += &format!(" {:.0}%", score * 100.0);
-        }
-        let size = self.lettering.plate(&text);
-        let bounds = self.canvas.size();
-        let places = places(&self.clipped(&mark.bbox), size);
-        let places = places.map(|at| Rectangle::new(inside(at, size, bounds), size));
-        let hidden = |place: &Rectangle| labels.iter().map(|other| area(&other.intersection(place))).sum::<u64>();
-        // Of equal places the first.
-        let Some(place) = places.into_iter().min_by_key(hidden) else { return Ok(()) };
-        labels.push(place);
-        self.lettering.draw(&mut self.canvas, place.top_left, &text, color(mark.class))
+        Ok(())
     }
 
     /// The segment with a dot at each end and, at its middle, an arrow towards side B.
@@ -214,8 +216,21 @@ fn places(bbox: &Rectangle, size: Size) -> [Point; 8] {
     [a, b, c, d, e, f, g, h]
 }
 
-fn area(rectangle: &Rectangle) -> u64 {
-    u64::from(rectangle.size.width) * u64::from(rectangle.size.height)
+/// What a label says, and the least that it may say: `#7 car 81%`, `#7`; `car 81%`, `81%`.
+fn texts(mark: &Mark) -> Vec<String> {
+    let track = mark.track.map(|track| format!("#{track}"));
+    let score = mark.score.map(|score| format!("{:.0}%", score * 100.0));
+    let words = [track.as_deref(), Some(mark.label), score.as_deref()];
+    let whole = words.into_iter().flatten().collect::<Vec<_>>().join(" ");
+    [Some(whole), track.or(score)].into_iter().flatten().collect()
+}
+
+/// Whether a label may stand at `place`: on no other label, on not much of another box, and not on all of its own.
+fn is_clear(place: &Rectangle, index: usize, boxes: &[Rectangle], labels: &[Rectangle]) -> bool {
+    let area = |rectangle: Rectangle| u64::from(rectangle.size.width) * u64::from(rectangle.size.height);
+    let hides = |bbox: &Rectangle, part: u64| area(bbox.intersection(place)) * part > area(*bbox);
+    labels.iter().all(|other| other.intersection(place).is_zero_sized())
+        && boxes.iter().enumerate().all(|(other, bbox)| !hides(bbox, if other == index { 2 } else { 8 }))
 }
 
 /// Rounded, and near enough to the picture for the integer arithmetic of the drawing.
@@ -285,13 +300,42 @@ mod tests {
         let whole = (plate.width * plate.height) as usize;
         let mut picture = RgbImage::new(320, 240);
         // The same box three times, and one that begins a little to the right.
-        let same = BBox::new(60.0, 60.0, 200.0, 160.0);
-        let mut marks = vec![mark(same, "car"); 3];
+        let mut marks = vec![mark(BBox::new(60.0, 60.0, 200.0, 160.0), "car"); 3];
         marks.push(Mark { class: 1, ..mark(BBox::new(70.0, 60.0, 210.0, 160.0), "car") });
         draw(&mut picture, &marks, &[]);
         let coloured = |class: u16| picture.pixels().filter(|pixel| **pixel == bytes(color(class))).count();
         assert!(coloured(2) > 3 * whole / 2, "{} of {}", coloured(2), 3 * whole);
         assert!(coloured(1) > whole / 2, "{} of {whole}", coloured(1));
+    }
+
+    #[test]
+    fn a_label_that_would_hide_others_is_shortened_or_left_out() {
+        let plate = |text: &str| Lettering::for_height(240).plate(text).width as f32;
+        let texts = texts(&mark(BBox::default(), "motorcycle"));
+        assert_eq!(texts, ["#1 motorcycle 50%", "#1"]);
+        assert_eq!(super::texts(&Mark { track: None, ..mark(BBox::default(), "car") }), ["car 50%", "50%"]);
+        let rectangle =
+            |x: i32, y: i32, width: u32, height: u32| Rectangle::new(Point::new(x, y), Size::new(width, height));
+        let boxes = [rectangle(100, 100, 20, 20), rectangle(125, 100, 20, 20)];
+        let clear = |place: Rectangle, labels: &[Rectangle]| is_clear(&place, 0, &boxes, labels);
+        let above = rectangle(100, 88, 60, 12);
+        assert!(clear(above, &[]) && clear(rectangle(100, 90, 60, 12), &[]), "a little of another box may be hidden");
+        assert!(!clear(rectangle(100, 96, 60, 12), &[]), "hides the neighbour");
+        assert!(!clear(rectangle(95, 100, 29, 12), &[]), "hides its own box");
+        assert!(!clear(above, &[rectangle(150, 80, 20, 20)]), "hides a label");
+    }
+
+    #[test]
+    fn a_crowd_of_small_boxes_stays_visible() {
+        let mut picture = RgbImage::new(320, 240);
+        let corners = (0..100).map(|n| (60.0 + 9.0 * (n % 10) as f32, 60.0 + 9.0 * (n / 10) as f32));
+        let boxes: Vec<BBox> = corners.map(|(x, y)| BBox::new(x, y, x + 8.0, y + 8.0)).collect();
+        let marks: Vec<Mark> = boxes.iter().map(|bbox| mark(*bbox, "motorcycle")).collect();
+        draw(&mut picture, &marks, &[]);
+        for bbox in boxes {
+            let center = bbox.center();
+            assert_eq!(*picture.get_pixel(center.x as u32, center.y as u32), Rgb([0, 0, 0]), "{bbox:?}");
+        }
     }
 
     #[test]

@@ -82,7 +82,7 @@ fn what_does_not_fit_is_one_line() {
     fs::write(at.join("text.json"), "hello").unwrap();
     fs::create_dir(at.join("empty")).unwrap();
     let truth = fs::read_to_string(at.join("truth.json")).unwrap();
-    fs::write(at.join("size.json"), truth.replacen("640", "641", 1)).unwrap();
+    fs::write(at.join("size.json"), truth.replacen("\"width\":640", "\"width\":641", 1)).unwrap();
     fs::write(at.join("lorry.json"), truth.replace("\"truck\"", "\"lorry\"")).unwrap();
     for (images, truth, more, words) in [
         ("pictures", "text.json", &[][..], "text.json: is no COCO truth"),

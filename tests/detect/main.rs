@@ -229,7 +229,7 @@ fn read(path: &Path) -> Frame {
 
 /// Whole pictures through tract, against ONNX Runtime with OpenCV. JPEG decoders, resizing (8 bits of weight instead of
 /// 11) and kernels differ by a grey level or a hair of score, so a few boxes may differ, but only those on the edge
-/// of a decision: at the threshold, or as good as another one of the same object. `differ` is how many did.
+/// of a decision: at the threshold, as good as another one of the same object, or overlapping a better one just so. `differ` is how many did.
 fn check_pictures(name: &str, head: HeadKind, anchors: &[[f32; 2]], differ: usize) {
     let Some(assets) = assets() else { return };
     let path = assets.join("models").join(format!("{name}.onnx"));
@@ -265,11 +265,16 @@ fn unmatched(boxes: &[Detection], others: &[Detection], pixel: f32) -> usize {
     let same = |a: &Detection, b: &Detection| {
         a.class == b.class && (a.score - b.score).abs() < 0.03 && largest_difference(a, b) < 1.5 * pixel
     };
+    // Suppressed here by a better box that it overlaps as much as is just allowed, and not there.
+    let at_suppression = |a: &Detection, b: &Detection| {
+        a.class == b.class && b.score > a.score && (a.bbox.iou(&b.bbox) - 0.45).abs() < 0.02
+    };
     let rival = |a: &Detection, b: &Detection| a.bbox.iou(&b.bbox) > 0.45 && (a.score - b.score).abs() < 0.01;
     let unmatched: Vec<_> = boxes.iter().filter(|a| !others.iter().any(|b| same(a, b))).collect();
     for a in &unmatched {
         let at_threshold = (a.score - 0.25).abs() < 0.02;
-        assert!(at_threshold || others.iter().any(|b| rival(a, b)), "no rounding explains {a:?}");
+        let explains = |b: &Detection| rival(a, b) || at_suppression(a, b);
+        assert!(at_threshold || others.iter().any(explains), "no rounding explains {a:?}");
     }
     unmatched.len()
 }
@@ -298,7 +303,7 @@ fn yolo_fastest_finds_what_onnx_runtime_finds() {
 
 #[test]
 fn nanodet_finds_what_onnx_runtime_finds() {
-    check_pictures("object_detection_nanodet_2022nov", HeadKind::Nanodet, &[], 3);
+    check_pictures("object_detection_nanodet_2022nov", HeadKind::Nanodet, &[], 5);
 }
 
 #[test]
