@@ -310,7 +310,6 @@ mod tests {
 
     #[test]
     fn a_label_that_would_hide_others_is_shortened_or_left_out() {
-        let plate = |text: &str| Lettering::for_height(240).plate(text).width as f32;
         let texts = texts(&mark(BBox::default(), "motorcycle"));
         assert_eq!(texts, ["#1 motorcycle 50%", "#1"]);
         assert_eq!(super::texts(&Mark { track: None, ..mark(BBox::default(), "car") }), ["car 50%", "50%"]);

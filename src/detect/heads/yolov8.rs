@@ -115,7 +115,7 @@ fn of_grids(given: &Given, outputs: &[OutputInfo]) -> Result<Yolov8, HeadError> 
             |tensor: usize, channel: usize| Plane { tensor, first: channel * cells, channel_step: cells, cell_step: 1 };
         let (sides, planes, last) = match outputs[..] {
             [(index, both)] => {
-                let sides = both.shape[1].checked_sub(classes).unwrap_or_default();
+                let sides = both.shape[1].saturating_sub(classes);
                 (sides, [plane(index, 0), plane(index, sides)], both)
             }
             // The boxes come first where both have as many channels.
