@@ -252,6 +252,7 @@ fn config(args: &Args) -> anyhow::Result<Config> {
             input: args.source.clone(),
             start: None,
             every: 1,
+            realtime: false,
             lines: vec![across],
         }],
     })
