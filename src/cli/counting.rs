@@ -109,7 +109,7 @@ pub fn count(config: &Config, mut options: Options, shutdown: &Shutdown) -> anyh
             None => open_source(source, &model)?,
         });
     }
-    let detectors = detectors(config, &model, sessions(config))?;
+    let detectors = detectors(config, &model, sessions(config.model.sessions))?;
 
     let mut names = Vec::new();
     let mut jobs = Vec::new();
@@ -175,8 +175,8 @@ fn detectors(config: &Config, model: &ModelFolder, sessions: usize) -> anyhow::R
 }
 
 /// As configured; 0 is one per core that this process may use.
-fn sessions(config: &Config) -> usize {
-    match config.model.sessions {
+pub fn sessions(configured: usize) -> usize {
+    match configured {
         0 => std::thread::available_parallelism().map_or(1, |n| n.get()),
         n => n,
     }

@@ -8,6 +8,7 @@ mod count;
 mod counting;
 mod demo;
 mod detect;
+mod doctor;
 mod drawing;
 mod evaluate;
 mod journal;
@@ -35,6 +36,7 @@ enum Verb {
     Run(run::Args),
     Report(report::Args),
     Check(check::Args),
+    Doctor(doctor::Args),
     Model(model::Args),
     Evaluate(evaluate::Args),
     Bench(bench::Args),
@@ -53,6 +55,7 @@ pub fn main() -> ExitCode {
         Verb::Run(args) => run::run(args),
         Verb::Report(args) => report::run(args),
         Verb::Check(args) => check::run(args),
+        Verb::Doctor(args) => doctor::run(args),
         Verb::Model(args) => model::run(args),
         Verb::Evaluate(args) => evaluate::run(args),
         Verb::Bench(args) => bench::run(args),

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # wayside under systemd, in a virtual machine: ready notification, kill -9, SIGSTOP and the watchdog, SIGTERM, a wrong
-# config. `tests/vm/service.sh [WAYSIDE]`: the program to test, else the debug build. Takes two to four minutes.
+# config. `tests/vm/service.sh [WAYSIDE]`: the program to test, else the debug build. Takes two minutes, eight on a busy machine.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../.." && pwd)
@@ -23,4 +23,4 @@ ln -s /dev/null "$overlay/etc/systemd/system/e2scrub_reap.service"
 mkdir "$overlay/etc/systemd/system/wayside.service.d"
 printf '[Service]\nWatchdogSec=12\nEnvironment=RUST_LOG=warn,wayside=debug\n' >"$overlay/etc/systemd/system/wayside.service.d/test.conf"
 journal=${JOURNAL:-$overlay/../wayside-service.journal}
-SMP=2 "$lab/systemd-vm.sh" --timeout 500 --journal "$journal" "$overlay" || { rc=$?; grep -a wayside "$journal" | tail -30; exit "$rc"; }
+SMP=2 "$lab/systemd-vm.sh" --timeout 900 --journal "$journal" "$overlay" || { rc=$?; grep -a wayside "$journal" | tail -30; exit "$rc"; }
