@@ -246,7 +246,7 @@ mod tests {
         b.rests();
         let mut fed = Vec::new();
         for second in 0..10 {
-            if second < 4 || second >= 8 {
+            if !(4..8).contains(&second) {
                 a.moved();
             }
             watch.step(secs(second.into()), &stats);

@@ -3,6 +3,7 @@
 mod bad_input;
 mod killed;
 mod replays;
+mod service;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
