@@ -19,6 +19,10 @@ eval CLIPS *ARGS:
 bench *ARGS:
     cargo run --release -- bench {{ARGS}}
 
+# The service and its cameras in a virtual machine; needs ../shared/lab, and says so where it is missing.
+vm:
+    for test in tests/vm/*.sh; do [ ! -x "$test" ] || "$test" || exit 1; done
+
 # Known vulnerabilities of the dependencies; needs the network, so CI leaves it out.
 advisories:
     cargo deny check advisories

@@ -1,4 +1,5 @@
-//! The only place that asks the machine for the time, so that everything else can be tested with a scripted one.
+//! The only place that asks the machine for the time, or waits for it to pass, so that everything else can be tested with
+//! a scripted one.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -7,6 +8,10 @@ pub trait Clock: Send + Sync {
     fn mono(&self) -> Duration;
     /// Unix time in microseconds, as far as the machine knows it.
     fn wall(&self) -> i64;
+    /// Waits for this long.
+    fn sleep(&self, time: Duration) {
+        std::thread::sleep(time);
+    }
 }
 
 /// The machine's own clocks.

@@ -1,5 +1,6 @@
 //! wayside: counts vehicles at a road from one small board. See ARCHITECTURE.md for the way of a frame.
 
+pub mod beat;
 pub mod clock;
 pub mod detection;
 pub mod event;

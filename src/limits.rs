@@ -37,6 +37,19 @@ pub const MAX_MP4_INDEX_BYTES: u64 = 128 * 1024 * 1024;
 /// damaged table.
 pub const MAX_SAMPLE_BYTES: u32 = 32 * 1024 * 1024;
 
+/// Years in which a board's clock may believe to be. Before them it was never set: a board without a battery clock wakes
+/// up in 1970, or when its system was built.
+pub const PLAUSIBLE_YEARS: std::ops::RangeInclusive<i16> = 2026..=2100;
+
+/// Free space below which `wayside doctor` calls a disk full: SQLite's log, the journal and an update need some of it.
+pub const SCARCE_DISK_BYTES: u64 = 200_000_000;
+
+/// Days until the disk is full from which on it is mentioned.
+pub const SCARCE_DAYS: u64 = 30;
+
+/// Age of the last mark at which a running counter sees nothing: marks are written each ten seconds.
+pub const SILENT_MARK: std::time::Duration = std::time::Duration::from_secs(60);
+
 /// Whether a picture of this size may be decoded; `Err` holds one line without the file's name.
 pub fn check_picture_size(width: u32, height: u32) -> Result<(), String> {
     if width == 0 || height == 0 {

@@ -134,9 +134,9 @@ fn values_arrive_where_they_belong() {
     assert_eq!((track.high_score, track.birth_score, track.low_score), (0.05, 0.05, 0.05));
     assert_eq!((track.memory_s, count.anchor), (3.0, Anchor::Center));
 
-    let text = SOURCE.replace("lines", "start = \"1970-01-01T01:00:01+01:00\"\nevery = 5\nlines");
+    let text = SOURCE.replace("lines", "start = \"1970-01-01T01:00:01+01:00\"\nevery = 5\nrealtime = true\nlines");
     let source = &parse(&text).unwrap().sources[0];
-    assert_eq!((source.start, source.every), (Some(1_000_000), 5));
+    assert_eq!((source.start, source.every, source.realtime), (Some(1_000_000), 5, true));
 }
 
 #[test]

@@ -149,7 +149,7 @@ fn bench_engine(name: &str, sessions: usize, runs: usize, turns: usize, as_json:
 }
 
 /// A picture in the middle of what networks expect: their time does not depend on the pixels.
-fn grey(model: &ModelFolder) -> Letterboxed {
+pub fn grey(model: &ModelFolder) -> Letterboxed {
     let mut input = Letterboxed::default();
     let frame = Frame::rgb(64, 64, vec![114; 64 * 64 * 3]);
     Letterbox::new(&model.spec.input).step(&frame, &mut input);
@@ -157,7 +157,7 @@ fn grey(model: &ModelFolder) -> Letterboxed {
 }
 
 /// Each run's time, and runs per second of all sessions together.
-fn engine_alone(
+pub fn engine_alone(
     program: &dyn Program,
     input: &Letterboxed,
     sessions: usize,
@@ -252,6 +252,7 @@ fn config(args: &Args) -> anyhow::Result<Config> {
             input: args.source.clone(),
             start: None,
             every: 1,
+            realtime: false,
             lines: vec![across],
         }],
     })

@@ -1,4 +1,5 @@
-//! `wayside check`: is everything that a run needs in order? Not here: the checks themselves; every room has its own.
+//! `wayside check`: is everything that a run needs in order? Not here: the checks themselves; every room has its own. The
+//! machine is looked at by doctor/, which begins with what is here.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -8,6 +9,7 @@ use crate::config::{Config, Counting, SourceConfig};
 use crate::engine::{Engine, TractEngine};
 use crate::ledger::{self, Finding, Severity};
 use crate::model::{self, BUILT_IN, ModelFolder};
+use crate::source::SourceInfo;
 
 /// Checks a config, its model, sources and database.
 ///
@@ -76,7 +78,8 @@ fn check(args: Args) -> Vec<Finding> {
     findings
 }
 
-fn config(path: &Path, findings: &mut Vec<Finding>) -> Option<Config> {
+/// What the file says, and how much it names.
+pub fn config(path: &Path, findings: &mut Vec<Finding>) -> Option<Config> {
     let loaded = Config::load(path).map_err(anyhow::Error::from);
     let config = note(loaded, String::new(), findings)?;
     let lines: usize = config.sources.iter().map(|source| source.lines.len()).sum();
@@ -85,7 +88,7 @@ fn config(path: &Path, findings: &mut Vec<Finding>) -> Option<Config> {
 }
 
 /// sha256, graph, head, and the labels that the config names.
-fn model(name: &str, counting: &Counting, findings: &mut Vec<Finding>) -> Option<ModelFolder> {
+pub fn model(name: &str, counting: &Counting, findings: &mut Vec<Finding>) -> Option<ModelFolder> {
     let checked = || -> anyhow::Result<ModelFolder> {
         let model = model::find(name)?;
         let program = TractEngine.load(&model)?;
@@ -106,16 +109,16 @@ fn model(name: &str, counting: &Counting, findings: &mut Vec<Finding>) -> Option
 }
 
 /// Opens it, and puts its lines on the picture.
-fn source(spec: &SourceConfig, model: &ModelFolder, findings: &mut Vec<Finding>) {
-    let checked = || -> anyhow::Result<(u32, u32)> {
+pub fn source(spec: &SourceConfig, model: &ModelFolder, findings: &mut Vec<Finding>) -> Option<SourceInfo> {
+    let checked = || -> anyhow::Result<SourceInfo> {
         let source = counting::open_source(spec, model)?;
         let (width, height) = (source.info().width, source.info().height);
         spec.lines.iter().try_for_each(|line| line.on_picture(width, height).map(|_| ()))?;
-        Ok((width, height))
+        Ok(source.info().clone())
     };
-    if let Some((width, height)) = note(checked(), format!("source {:?}: ", spec.name), findings) {
-        findings.push(ok(format!("source {:?}: {}, {width}x{height}", spec.name, spec.input)));
-    }
+    let info = note(checked(), format!("source {:?}: ", spec.name), findings)?;
+    findings.push(ok(format!("source {:?}: {}, {}x{}", spec.name, spec.input, info.width, info.height)));
+    Some(info)
 }
 
 /// The value, or its error as a finding.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use comfy_table::{CellAlignment, Table, presets};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::journal::{self, Journal};
 use crate::clock::Clock;
 use crate::event::{Crossing, Direction};
 use crate::pipeline::{Listener, Shutdown, Stats};
@@ -95,6 +96,8 @@ pub struct Console<'a> {
     pub totals: Totals,
     /// Every crossing so far, where somebody wants them at the end: a run of months does not.
     pub crossings: Option<Vec<(usize, Crossing)>>,
+    /// In place of the bar.
+    pub journal: Option<Journal>,
     shutdown: Shutdown,
     said: bool,
 }
@@ -114,11 +117,16 @@ impl<'a> Console<'a> {
         let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
         let bar = ProgressBar::with_draw_target(frames, target).with_style(style);
         let totals = Totals::default();
-        Self { bar, clock, started: clock.mono(), names, totals, crossings: None, shutdown, said: false }
+        let (crossings, journal) = (None, None);
+        Self { bar, clock, started: clock.mono(), names, totals, crossings, journal, shutdown, said: false }
     }
 
-    pub fn finish(&self) {
+    pub fn finish(&mut self, stats: &Stats) {
         self.bar.finish_and_clear();
+        if let Some(journal) = &mut self.journal {
+            let lines = journal.summary(self.clock.mono(), stats, &self.names, &self.totals);
+            lines.iter().for_each(|line| log::info!("{line}"));
+        }
     }
 
     fn counts_so_far(&self) -> String {
@@ -137,12 +145,18 @@ impl<'a> Console<'a> {
 impl Listener for Console<'_> {
     fn crossing(&mut self, source: usize, crossing: &Crossing) {
         self.totals.add(source, crossing);
+        if self.journal.is_some() {
+            journal::crossing(&self.names[source], crossing);
+        }
         if let Some(kept) = &mut self.crossings {
             kept.push((source, crossing.clone()));
         }
     }
 
     fn tick(&mut self, stats: &Stats) {
+        if let Some(journal) = &mut self.journal {
+            return journal.tick(self.clock.mono(), stats, &self.names, &self.totals);
+        }
         if self.shutdown.draining() && !std::mem::replace(&mut self.said, true) {
             self.bar.suspend(|| eprintln!("finishing what was read; Ctrl-C again stops at once"));
         }

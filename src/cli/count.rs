@@ -49,6 +49,10 @@ pub struct Args {
     /// When the source's first frame was taken, e.g. 2026-05-04T08:00:00+02:00; without it times are relative
     #[arg(long, value_name = "TIME", value_parser = parse_start)]
     start: Option<i64>,
+
+    /// Play it at its own rate, as if it were a camera: a board that is too slow drops frames
+    #[arg(long)]
+    realtime: bool,
 }
 
 /// What `count` and `demo` have in common.
@@ -127,6 +131,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         input: args.source,
         start: args.start,
         every: args.common.every,
+        realtime: args.realtime,
         lines,
     };
     let config = args.common.config(source)?;

@@ -7,6 +7,7 @@ use anyhow::Context;
 
 use super::console::{Console, LineNames, Names};
 use super::drawing::{Drawing, Snapshot};
+use super::journal::Journal;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, SourceConfig};
 use crate::count::{CountLine, LineCounter};
@@ -15,7 +16,9 @@ use crate::engine::{Engine, TractEngine};
 use crate::event::Crossing;
 use crate::ledger::{BatchPolicy, Batcher, Ledger, LineInfo, RunInfo, SqliteLedger};
 use crate::model::{self, ModelFolder};
-use crate::pipeline::{self, Counter, Job, Observer, Recorder, Shutdown, SourceJob, SourceStats, Stats, Summary};
+use crate::pipeline::{
+    self, Counter, Job, Observer, Recorder, Shutdown, SourceJob, SourceStats, Stats, Summary, Watchdog,
+};
 use crate::source::{self, OpenOptions, Source};
 use crate::track::Tracker;
 
@@ -35,6 +38,10 @@ pub struct Options {
     pub quiet: bool,
     /// Store nothing.
     pub no_database: bool,
+    /// Log what happens, as a service does, in place of a progress bar.
+    pub journal: bool,
+    /// Who is told that the run is alive.
+    pub watchdog: Watchdog,
 }
 
 /// A finished count.
@@ -52,16 +59,22 @@ pub struct Outcome {
 impl Outcome {
     /// Prints how the run ended, on stderr, and gives the exit status: 130 where a signal ended it early.
     pub fn close(&self, config: &Config) -> ExitCode {
+        self.remarks(config).iter().for_each(|line| eprintln!("{line}"));
+        if self.summary.interrupted { ExitCode::from(130) } else { ExitCode::SUCCESS }
+    }
+
+    /// How the run ended, for people.
+    pub fn remarks(&self, config: &Config) -> Vec<String> {
+        let mut lines = Vec::new();
         for (source, warnings) in config.sources.iter().zip(&self.summary.warnings) {
-            for warning in warnings {
-                eprintln!("warning: {}: {warning}", source.name);
-            }
+            lines.extend(warnings.iter().map(|warning| format!("warning: {}: {warning}", source.name)));
         }
         let sum = |counter: fn(&SourceStats) -> &Counter| -> u64 {
             self.stats.sources.iter().map(|s| counter(s).get()).sum()
         };
         let frames = sum(|s| &s.processed);
-        eprintln!("{frames} frames in {:.1} s, {:.0} frames/s", self.seconds, frames as f64 / self.seconds.max(1e-3));
+        let rate = frames as f64 / self.seconds.max(1e-3);
+        lines.push(format!("{frames} frames in {:.1} s, {rate:.0} frames/s", self.seconds));
         for (count, what) in [
             (sum(|s| &s.missing), "frames were not delivered by the source"),
             (sum(|s| &s.overload), "frames were dropped: the processor is too slow for this rate"),
@@ -74,16 +87,13 @@ impl Outcome {
             ),
         ] {
             if count > 0 {
-                eprintln!("{count} {what}");
+                lines.push(format!("{count} {what}"));
             }
         }
-        match self.summary.interrupted {
-            true => {
-                eprintln!("ended early by a signal: the counts are those up to then");
-                ExitCode::from(130)
-            }
-            false => ExitCode::SUCCESS,
+        if self.summary.interrupted {
+            lines.push("ended early by a signal: the counts are those up to then".into());
         }
+        lines
     }
 }
 
@@ -99,7 +109,7 @@ pub fn count(config: &Config, mut options: Options, shutdown: &Shutdown) -> anyh
             None => open_source(source, &model)?,
         });
     }
-    let detectors = detectors(config, &model, sessions(config))?;
+    let detectors = detectors(config, &model, sessions(config.model.sessions))?;
 
     let mut names = Vec::new();
     let mut jobs = Vec::new();
@@ -132,11 +142,12 @@ pub fn count(config: &Config, mut options: Options, shutdown: &Shutdown) -> anyh
     let stats = Stats::new(jobs.len());
     let mut console = Console::new(names.clone(), frames, &clock, shutdown.clone(), options.quiet);
     console.crossings = options.keep.then(Vec::new);
-    let job = Job { sources: jobs, detectors, recorder };
+    console.journal = options.journal.then(|| Journal::new(&names, clock.mono()));
+    let job = Job { sources: jobs, detectors, recorder, watchdog: options.watchdog };
     let started = clock.mono();
     let result = pipeline::run(job, &clock, shutdown, &stats, &mut console);
     let seconds = (clock.mono() - started).as_secs_f64();
-    console.finish();
+    console.finish(&stats);
     let table = console.totals.table(&names);
     let crossings = console.crossings.take().unwrap_or_default();
     Ok(Outcome { names, table, crossings, summary: result?, stats, seconds })
@@ -144,7 +155,8 @@ pub fn count(config: &Config, mut options: Options, shutdown: &Shutdown) -> anyh
 
 /// Opens a source as it is configured.
 pub fn open_source(spec: &SourceConfig, model: &ModelFolder) -> anyhow::Result<Box<dyn Source>> {
-    let options = OpenOptions { start: spec.start, every: spec.every, ..OpenOptions::default() };
+    let options =
+        OpenOptions { start: spec.start, every: spec.every, realtime: spec.realtime, ..OpenOptions::default() };
     let source = source::open(&spec.input, &options)?;
     if model.is_test_network() && !spec.input.starts_with("scene:") {
         anyhow::bail!(
@@ -163,8 +175,8 @@ fn detectors(config: &Config, model: &ModelFolder, sessions: usize) -> anyhow::R
 }
 
 /// As configured; 0 is one per core that this process may use.
-fn sessions(config: &Config) -> usize {
-    match config.model.sessions {
+pub fn sessions(configured: usize) -> usize {
+    match configured {
         0 => std::thread::available_parallelism().map_or(1, |n| n.get()),
         n => n,
     }

@@ -50,8 +50,14 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
 
     let common = Common { sessions: args.sessions, db: db.clone(), ..Common::default() };
     let lines = vec![scene_line(&scene)?];
-    let config =
-        common.config(SourceConfig { name: name.clone(), input: name, start: None, every: args.every, lines })?;
+    let config = common.config(SourceConfig {
+        name: name.clone(),
+        input: name,
+        start: None,
+        every: args.every,
+        realtime: false,
+        lines,
+    })?;
     let shutdown = Shutdown::new();
     shutdown.on_signals().context("cannot listen to signals")?;
     let options = Options { snapshot: Some(picture.clone()), keep: true, ..Options::default() };

@@ -8,8 +8,10 @@ mod count;
 mod counting;
 mod demo;
 mod detect;
+mod doctor;
 mod drawing;
 mod evaluate;
+mod journal;
 mod model;
 mod report;
 mod run;
@@ -34,16 +36,18 @@ enum Verb {
     Run(run::Args),
     Report(report::Args),
     Check(check::Args),
+    Doctor(doctor::Args),
     Model(model::Args),
     Evaluate(evaluate::Args),
     Bench(bench::Args),
 }
 
 /// Parses the arguments and runs the verb. Errors are printed as one line on stderr; exit status 1 for a failure,
-/// 2 for wrong arguments (by clap), 130 where a signal ended the run early.
+/// 2 for wrong arguments (by clap), 130 where a signal ended a count early; `run` ends by one, with 0, and gives 78 for a
+/// config that it cannot use, so that systemd does not try again.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("warn")).format_target(false).init();
+    journal::init(matches!(cli.verb, Verb::Run(_)));
     let result = match cli.verb {
         Verb::Demo(args) => demo::run(args),
         Verb::Count(args) => count::run(args),
@@ -51,6 +55,7 @@ pub fn main() -> ExitCode {
         Verb::Run(args) => run::run(args),
         Verb::Report(args) => report::run(args),
         Verb::Check(args) => check::run(args),
+        Verb::Doctor(args) => doctor::run(args),
         Verb::Model(args) => model::run(args),
         Verb::Evaluate(args) => evaluate::run(args),
         Verb::Bench(args) => bench::run(args),

@@ -116,6 +116,8 @@ pub const KEYS: &[Key] = &[
         "Wall time of the first frame, RFC 3339, e.g. \"2026-05-04T08:00:00+02:00\"; without it times are relative to the start."),
     key("source", "every", whole(1, 1000, "frames"), "1",
         "Use each N-th frame only, with its own time."),
+    key("source", "realtime", Flag, "false",
+        "Play a clip or scene at its own rate, as if it were a camera: what a slow board cannot keep up with is dropped and counted, and each start is a count of its own, with wall times from now on."),
     key("source", "lines", Lines, REQUIRED,
         "The counting lines, at least one."),
 

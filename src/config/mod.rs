@@ -77,6 +77,8 @@ pub struct SourceConfig {
     pub start: Option<i64>,
     /// Use each N-th frame; at least 1.
     pub every: u32,
+    /// At its own rate, as if it were a camera.
+    pub realtime: bool,
     /// At least one, at most [`crate::limits::MAX_LINES`]; names are unique.
     pub lines: Vec<LineSpec>,
 }
@@ -152,7 +154,8 @@ impl Counting {
     /// sha256 (hex) of what decides the counts of this source, apart from its pictures and the model, which have digests
     /// of their own. With it a run that is killed and started again recognises its own rows.
     pub fn digest(&self, source: &SourceConfig) -> String {
-        let SourceConfig { name: _, input: _, start, every, lines } = source;
+        // Played in real time it is a run of its own each time, which nobody has to recognise.
+        let SourceConfig { name: _, input: _, start, every, realtime: _, lines } = source;
         // Debug prints every field, those of other rooms that are added later too: none can be forgotten here.
         hex_sha256(&format!("{self:?} {start:?} {every:?} {lines:?}"))
     }
@@ -237,6 +240,7 @@ fn sources(text: &Text, raw: Vec<RawSource>) -> Result<Vec<SourceConfig>, Config
             input: raw.input,
             start,
             every: raw.every.unwrap_or(1),
+            realtime: raw.realtime.unwrap_or(false),
             lines,
         });
     }

@@ -72,6 +72,7 @@ pub struct RawSource {
     pub input: String,
     pub start: Option<Spanned<String>>,
     pub every: Option<u32>,
+    pub realtime: Option<bool>,
     pub lines: Spanned<Vec<Spanned<RawLine>>>,
 }
 

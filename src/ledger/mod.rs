@@ -17,6 +17,7 @@ mod spans;
 mod sqlite;
 #[cfg(test)]
 mod tests;
+mod vitals;
 
 pub use batch::{Batch, BatchPolicy, Batcher, Seen};
 pub use bins::{Bin, ClockKind, CountKey, Counts};
@@ -24,6 +25,7 @@ pub use check::{Finding, Severity, check};
 pub use error::LedgerError;
 pub use report::{LineNames, Query, Range, Report, Series, SeriesGap, State, read_report};
 pub use sqlite::SqliteLedger;
+pub use vitals::{Vitals, vitals};
 
 use crate::geometry::Segment;
 

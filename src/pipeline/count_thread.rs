@@ -7,6 +7,7 @@ use super::engine_thread::Detected;
 use super::lossless::{Rx, Tx};
 use super::reorder::Reorder;
 use super::{PipelineError, Shared, Slot};
+use crate::beat::Beat;
 use crate::count::LineCounter;
 use crate::detection::Detection;
 use crate::event::{Crossing, Gap, GapReason};
@@ -83,11 +84,14 @@ pub(super) fn run(
     detected: Rx<Detected>,
     events: Tx<(usize, Event)>,
     started: Duration,
+    beat: Beat,
 ) {
+    beat.rests();
     while let Some(Detected { lane: index, ticket, slot }) = detected.recv() {
         let lane = &mut lanes[index];
         lane.reorder.insert(ticket, slot);
         while let Some(slot) = lane.reorder.pop() {
+            beat.moved();
             if shared.stats.first_frame_us.get() == 0 {
                 shared.stats.first_frame_us.set((shared.clock.mono() - started).as_micros().max(1) as u64);
             }
@@ -95,7 +99,9 @@ pub(super) fn run(
                 return;
             }
         }
+        beat.rests();
     }
+    beat.moved();
     for (index, lane) in lanes.iter().enumerate() {
         // Frames that nobody asked for any more, after a signal, are not missing.
         if !shared.shutdown.draining()
@@ -150,15 +156,25 @@ fn step(
     Ok(())
 }
 
-pub(super) fn observe(shared: &Shared<'_>, mut observer: Box<dyn Observer>, observed: Rx<Observed>, home: Tx<Slot>) {
+pub(super) fn observe(
+    shared: &Shared<'_>,
+    mut observer: Box<dyn Observer>,
+    observed: Rx<Observed>,
+    home: Tx<Slot>,
+    beat: Beat,
+) {
+    beat.rests();
     while let Some(Observed { slot, tracks, crossings }) = observed.recv() {
+        beat.moved();
         let view =
             FrameView { frame: &slot.frame, detections: &slot.detections, tracks: &tracks, crossings: &crossings };
         if let Err(reason) = observer.frame(&view) {
             return shared.fail(PipelineError::Observer(reason));
         }
         drop(home.send(slot));
+        beat.rests();
     }
+    beat.moved();
     if let Err(reason) = observer.finish() {
         shared.fail(PipelineError::Observer(reason));
     }

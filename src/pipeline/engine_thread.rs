@@ -2,6 +2,7 @@
 
 use super::lossless::Tx;
 use super::{Shared, Slot};
+use crate::beat::Beat;
 use crate::detect::Detector;
 
 /// A frame with its detections, on its way to the count thread.
@@ -11,8 +12,10 @@ pub(super) struct Detected {
     pub slot: Slot,
 }
 
-pub(super) fn run(shared: &Shared<'_>, mut detector: Detector, detected: Tx<Detected>) {
+pub(super) fn run(shared: &Shared<'_>, mut detector: Detector, detected: Tx<Detected>, beat: Beat) {
+    beat.rests();
     while let Some(taken) = shared.lanes.take() {
+        beat.moved();
         let mut slot = taken.item;
         if let Err(error) = detector.step(&slot.frame, &mut slot.detections) {
             return shared.fail(error);
@@ -20,6 +23,7 @@ pub(super) fn run(shared: &Shared<'_>, mut detector: Detector, detected: Tx<Dete
         if detected.send(Detected { lane: taken.lane, ticket: taken.ticket, slot }).is_err() {
             break;
         }
+        beat.rests();
     }
     let counters = detector.counters();
     shared.stats.refused.add(counters.not_finite);

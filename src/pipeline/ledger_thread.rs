@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::count_thread::Event;
 use super::lossless::{Received, Rx, Tx};
 use super::{PipelineError, Shared};
+use crate::beat::Beat;
 use crate::event::Crossing;
 use crate::ledger::{Batcher, EndReason, Ledger, LedgerError, RunId, Stored};
 
@@ -23,19 +24,23 @@ pub(super) fn run(
     recorder: Option<Recorder>,
     events: Rx<(usize, Event)>,
     reports: Tx<(usize, Crossing)>,
+    beat: Beat,
 ) {
     match recorder {
         Some(recorder) => {
-            if let Err(error) = store(shared, recorder, &events, &reports) {
+            if let Err(error) = store(shared, recorder, &events, &reports, &beat) {
                 shared.fail(PipelineError::Ledger(error));
             }
         }
         None => {
+            beat.rests();
             while let Some((source, event)) = events.recv() {
+                beat.moved();
                 if let Event::Crossing(crossing) = event {
                     // The receiver lives in `pipeline::run`, which outlives this thread.
                     let _ = reports.send((source, crossing));
                 }
+                beat.rests();
             }
         }
     }
@@ -46,13 +51,16 @@ fn store(
     recorder: Recorder,
     events: &Rx<(usize, Event)>,
     reports: &Tx<(usize, Crossing)>,
+    beat: &Beat,
 ) -> Result<(), LedgerError> {
     let Recorder { mut ledger, runs, mut batcher } = recorder;
     let mut ended = vec![false; runs.len()];
     loop {
         let now = shared.clock.mono();
         let wait = batcher.deadline().map_or(IDLE, |due| due.saturating_sub(now));
+        beat.rests();
         let received = events.recv_for(wait);
+        beat.moved();
         let now = shared.clock.mono();
         match received {
             Received::Item((source, event)) => match event {

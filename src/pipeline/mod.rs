@@ -13,17 +13,20 @@ pub mod reorder;
 mod shutdown;
 mod source_thread;
 mod stats;
+mod watchdog;
 
 pub use count_thread::{FrameView, Observer};
 pub use ledger_thread::Recorder;
 pub use parallel::parallel;
 pub use shutdown::Shutdown;
 pub use stats::{Counter, SourceStats, Stats};
+pub use watchdog::Watchdog;
 
 use std::sync::{Mutex, PoisonError};
 use std::thread::{Builder, ScopedJoinHandle, scope};
 use std::time::Duration;
 
+use crate::beat::Beat;
 use crate::clock::Clock;
 use crate::count::LineCounter;
 use crate::detect::{DetectError, Detector};
@@ -34,6 +37,7 @@ use crate::track::Tracker;
 
 use lanes::{LaneKind, Lanes};
 use lossless::{Received, lossless};
+use watchdog::Watch;
 
 /// One source with its own tracker and lines.
 pub struct SourceJob {
@@ -51,6 +55,7 @@ pub struct Job {
     pub detectors: Vec<Detector>,
     /// Where crossings are stored; without one they are reported as they happen.
     pub recorder: Option<Recorder>,
+    pub watchdog: Watchdog,
 }
 
 /// What the caller hears while the pipeline runs, on the calling thread.
@@ -94,6 +99,9 @@ const OBSERVER_CAPACITY: usize = 2;
 /// Events between count thread and ledger, and between ledger and caller.
 const EVENT_CAPACITY: usize = 1024;
 const TICK: Duration = Duration::from_millis(100);
+/// How long a run that is asked to end may finish what it has read; then what is under way is dropped. A service is killed
+/// some time later (TimeoutStopSec in systemd/wayside.service).
+const DRAIN_LIMIT: Duration = Duration::from_secs(10);
 
 /// A buffer on its way around: source → lane → session → count → observer → source.
 #[derive(Default)]
@@ -132,11 +140,12 @@ impl Shared<'_> {
     }
 }
 
-/// A thread that panics must not leave the others waiting for it.
-struct StopOnPanic<'a>(&'a Shared<'a>);
+/// The end of a thread: nothing more is expected of it, and one that panics must not leave the others waiting for it.
+struct End<'a>(&'a Shared<'a>, Beat);
 
-impl Drop for StopOnPanic<'_> {
+impl Drop for End<'_> {
     fn drop(&mut self) {
+        self.1.rests();
         if std::thread::panicking() {
             self.0.shutdown.stop();
             self.0.lanes.abort();
@@ -170,15 +179,18 @@ pub fn run(
 
     let warnings = scope(|scope| {
         let shared = &shared;
+        let mut stages: Vec<(String, Beat)> = Vec::new();
         let mut threads: Vec<(String, ScopedJoinHandle<'_, ()>)> = Vec::new();
         let mut source_threads: Vec<(String, ScopedJoinHandle<'_, Vec<String>>)> = Vec::new();
         macro_rules! start {
             ($list:ident, $name:expr, $body:expr) => {{
                 let name: String = $name;
+                let beat = Beat::default();
+                stages.push((name.clone(), beat.clone()));
                 let body = $body;
                 let guarded = move || {
-                    let _guard = StopOnPanic(shared);
-                    body()
+                    let _end = End(shared, beat.clone());
+                    body(beat)
                 };
                 match Builder::new().name(name.clone()).spawn_scoped(scope, guarded) {
                     Ok(handle) => $list.push((name, handle)),
@@ -202,32 +214,60 @@ pub fn run(
             let observer = observer.map(|observer| {
                 let (tx, rx) = lossless(OBSERVER_CAPACITY);
                 let home = home_tx.clone();
-                start!(threads, format!("observe-{index}"), move || count_thread::observe(shared, observer, rx, home));
+                start!(threads, format!("observe-{index}"), move |beat| count_thread::observe(
+                    shared, observer, rx, home, beat
+                ));
                 tx
             });
             counted.push(count_thread::Lane::new(&infos[index], sessions, tracker, counter, observer, home_tx));
-            start!(source_threads, format!("source-{index}"), move || source_thread::run(
-                shared, index, source, home_rx
+            start!(source_threads, format!("source-{index}"), move |beat| source_thread::run(
+                shared, index, source, home_rx, beat
             ));
         }
         for (index, detector) in job.detectors.into_iter().enumerate() {
             let tx = detected_tx.clone();
-            start!(threads, format!("engine-{index}"), move || engine_thread::run(shared, detector, tx));
+            start!(threads, format!("engine-{index}"), move |beat| engine_thread::run(shared, detector, tx, beat));
         }
         drop(detected_tx);
-        start!(threads, "count".into(), move || count_thread::run(shared, counted, detected_rx, event_tx, started));
-        start!(threads, "ledger".into(), move || ledger_thread::run(shared, job.recorder, event_rx, report_tx));
+        start!(threads, "count".into(), move |beat| count_thread::run(
+            shared,
+            counted,
+            detected_rx,
+            event_tx,
+            started,
+            beat
+        ));
+        start!(threads, "ledger".into(), move |beat| ledger_thread::run(
+            shared,
+            job.recorder,
+            event_rx,
+            report_tx,
+            beat
+        ));
 
+        let names = infos.iter().map(|info| info.name.clone()).collect();
+        let mut watch = Watch::new(job.watchdog, stages, names, started);
+        let mut drain_by = None;
         loop {
             match report_rx.recv_for(TICK) {
                 Received::Item((source, crossing)) => listener.crossing(source, &crossing),
                 Received::Timeout => listener.tick(stats),
                 Received::End => break,
             }
+            let now = clock.mono();
+            if shutdown.draining() {
+                watch.stopping();
+                if now > *drain_by.get_or_insert(now + DRAIN_LIMIT) && !shutdown.stopping() {
+                    log::warn!("not finished {} s after the signal: dropping what is under way", DRAIN_LIMIT.as_secs());
+                    shutdown.stop();
+                }
+            }
             if shutdown.stopping() {
                 shared.lanes.abort();
             }
+            watch.step(now, stats);
         }
+        watch.stopping();
         for (name, handle) in threads {
             if handle.join().is_err() {
                 shared.fail(PipelineError::Panic(name));

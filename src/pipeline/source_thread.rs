@@ -2,10 +2,18 @@
 
 use super::lossless::Rx;
 use super::{Shared, Slot};
+use crate::beat::Beat;
 use crate::source::Source;
 
 /// Runs until the stream ends, fails, or the run is asked to end. Returns the source's warnings.
-pub(super) fn run(shared: &Shared<'_>, lane: usize, mut source: Box<dyn Source>, home: Rx<Slot>) -> Vec<String> {
+pub(super) fn run(
+    shared: &Shared<'_>,
+    lane: usize,
+    mut source: Box<dyn Source>,
+    home: Rx<Slot>,
+    beat: Beat,
+) -> Vec<String> {
+    source.attend(beat.clone());
     let stats = &shared.stats.sources[lane];
     let step = source.info().seq_step.max(1);
     let mut next_seq = 0;
@@ -14,7 +22,10 @@ pub(super) fn run(shared: &Shared<'_>, lane: usize, mut source: Box<dyn Source>,
     let mut spare = None;
 
     while !shared.shutdown.draining() {
+        // It never rests: an empty buffer, and room in a lossless lane, come as long as the others move.
+        beat.moved();
         let Some(mut slot) = spare.take().or_else(|| home.recv()) else { break };
+        beat.moved();
         match source.next_frame(&mut slot.frame) {
             Ok(true) => {}
             Ok(false) => break,
@@ -30,6 +41,7 @@ pub(super) fn run(shared: &Shared<'_>, lane: usize, mut source: Box<dyn Source>,
         stats.missing.add(lost);
         stats.delivered.add(1);
         slot.missing = missing;
+        beat.moved();
         match shared.lanes.push(lane, slot) {
             Ok(replaced) => {
                 stats.overload.add(replaced.is_some() as u64);

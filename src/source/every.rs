@@ -1,6 +1,7 @@
 //! Each n-th frame of a source: what a board sees that is n times too slow.
 
 use super::{Source, SourceError, SourceInfo};
+use crate::beat::Beat;
 use crate::frame::Frame;
 
 /// Yields frames 0, n, 2n … of `inner` with their own stamps: `seq` jumps by n on purpose.
@@ -38,6 +39,10 @@ impl Source for Every {
         }
         self.started = true;
         self.inner.next_frame(frame)
+    }
+
+    fn attend(&mut self, beat: Beat) {
+        self.inner.attend(beat);
     }
 
     fn warnings(&self) -> Vec<String> {

@@ -14,6 +14,7 @@ mod mp4;
 mod open;
 mod pictures;
 mod predecoded;
+mod realtime;
 pub mod scene;
 mod timeline;
 
@@ -21,10 +22,12 @@ pub use every::Every;
 pub use open::{OpenOptions, open, picture_paths};
 pub use pictures::read_picture;
 pub use predecoded::Predecoded;
+pub use realtime::Realtime;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::beat::Beat;
 use crate::frame::Frame;
 
 /// What is known of a source once it is open.
@@ -63,6 +66,10 @@ pub trait Source: Send {
     fn skip_frame(&mut self, scratch: &mut Frame) -> Result<bool, SourceError> {
         self.next_frame(scratch)
     }
+
+    /// Called once, before the first frame. A source that may wait for its device for longer than some seconds calls
+    /// [`Beat::moved`] as it waits: so an absent camera, which is waited for, can be told from a driver that hangs.
+    fn attend(&mut self, _beat: Beat) {}
 
     /// Damage that was survived so far, for the end of the run: "3 undecodable pictures skipped".
     fn warnings(&self) -> Vec<String> {

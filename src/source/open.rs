@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 use super::every::Every;
 use super::ffmpeg::Ffmpeg;
 use super::pictures::{self, Pictures};
+use super::realtime::Realtime;
 use super::scene::SceneSource;
 use super::{Source, SourceError};
+use crate::clock::SystemClock;
 
 /// How a source is to be read.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,21 +20,27 @@ pub struct OpenOptions {
     pub every: u32,
     /// Pictures have no times of their own: this many are taken as one second. Above 0.
     pub picture_fps: f64,
+    /// At its own rate, as if it were a camera.
+    pub realtime: bool,
 }
 
 impl Default for OpenOptions {
     /// All frames, no wall time, one picture a second.
     fn default() -> Self {
-        Self { start: None, every: 1, picture_fps: 1.0 }
+        Self { start: None, every: 1, picture_fps: 1.0, realtime: false }
     }
 }
 
 /// Opens a video file, a picture, a folder or glob of pictures, or `scene:NAME`.
 pub fn open(spec: &str, options: &OpenOptions) -> Result<Box<dyn Source>, SourceError> {
     let source = open_all(spec, options)?;
-    Ok(match options.every {
+    let source = match options.every {
         0 | 1 => source,
         n => Box::new(Every::new(source, n)),
+    };
+    Ok(match options.realtime && !source.info().live {
+        true => Box::new(Realtime::new(source, Box::new(SystemClock::new()))),
+        false => source,
     })
 }
 

@@ -5,6 +5,7 @@ mod detect;
 mod evaluate_detect;
 mod killed;
 mod replays;
+mod service;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

@@ -93,7 +93,14 @@ fn count_clip(clip: &ClipLine, args: &CountArgs, shutdown: &Shutdown) -> anyhow:
     }
     let line = LineSpec::new("line", clip.line.from, clip.line.to, ["a_to_b", "b_to_a"])?;
     let input = args.clips.join(&clip.file).display().to_string();
-    let source = SourceConfig { name: clip.key().into(), input, start: None, every: args.every, lines: vec![line] };
+    let source = SourceConfig {
+        name: clip.key().into(),
+        input,
+        start: None,
+        every: args.every,
+        realtime: false,
+        lines: vec![line],
+    };
     let config = Config { database: DatabaseConfig::default(), model, counting, sources: vec![source] };
 
     let seen = Arc::new(Mutex::new(Vec::new()));

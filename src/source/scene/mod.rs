@@ -155,4 +155,10 @@ impl Source for SceneSource {
         self.next += 1;
         Ok(true)
     }
+
+    fn skip_frame(&mut self, _scratch: &mut Frame) -> Result<bool, SourceError> {
+        let there = self.next < self.scene.frames();
+        self.next += u64::from(there);
+        Ok(there)
+    }
 }
