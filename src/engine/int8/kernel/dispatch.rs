@@ -1,18 +1,49 @@
 //! The public functions: each checks its slices, then calls the instruction set's instance.
 
+#[cfg(target_arch = "x86_64")]
+use super::avx2::Avx2;
+use super::gemm::Input;
+use super::isa::Isa;
 use super::pack::Layout;
 use super::{Affine, PackedDepthwise, PackedDepthwiseF32, PackedGemm, PackedGemmF32, Patches, Requant, Scratch};
-use super::{elementwise, scalar};
+use super::{elementwise, instance, scalar};
 
 /// The instruction sets that there are kernels for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Kernels {
     /// Plain Rust: defines every result.
     Scalar,
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+}
+
+/// Calls `$function` as compiled for the instruction set, or `$scalar`.
+macro_rules! on {
+    ($kernels:expr, $function:ident($($arg:expr),*), $scalar:expr) => {
+        match $kernels {
+            Kernels::Scalar => $scalar,
+            // SAFETY: the processor has it, as the weights were packed for it or `runs_here` was asked, and the lengths were checked.
+            #[cfg(target_arch = "x86_64")]
+            Kernels::Avx2 => unsafe { instance::avx2::$function($($arg),*) },
+        }
+    };
+}
+
+/// The same for what is plain Rust in every instruction set.
+macro_rules! on_elements {
+    ($kernels:expr, $function:ident($($arg:expr),*)) => {{
+        assert!($kernels.runs_here(), "no {} here", $kernels.name());
+        on!($kernels, $function($($arg),*), elementwise::$function($($arg),*))
+    }};
 }
 
 impl Kernels {
-    const ALL: &[Self] = &[Self::Scalar];
+    /// From the slowest to the fastest.
+    const ALL: &[Self] = &[
+        Self::Scalar,
+        #[cfg(target_arch = "x86_64")]
+        Self::Avx2,
+    ];
 
     /// The fastest that this processor has.
     pub fn best() -> Self {
@@ -25,18 +56,26 @@ impl Kernels {
     }
 
     pub fn runs_here(self) -> bool {
-        true
+        match self {
+            Self::Scalar => true,
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 => is_x86_feature_detected!("avx2"),
+        }
     }
 
     pub(super) fn layout(self) -> Layout {
         match self {
             Self::Scalar => scalar::LAYOUT,
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 => Avx2::LAYOUT,
         }
     }
 
     pub fn name(self) -> &'static str {
         match self {
             Self::Scalar => "scalar",
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 => "avx2",
         }
     }
 
@@ -61,8 +100,12 @@ impl Kernels {
         check_rows(m, p.k.next_multiple_of(4), a.len(), a_stride);
         check_rows(m, p.n, out.len(), out_stride);
         requant.check(p.n);
-        let _ = scratch;
-        scalar::gemm(p, m, a, a_stride, |row, n, acc| out[row * out_stride + n] = requant.byte(n, acc));
+        let input = Input::Matrix { a, stride: a_stride };
+        on!(
+            self,
+            gemm_u8(p, m, input, requant, out, out_stride, scratch),
+            scalar::gemm(p, m, a, a_stride, |row, n, acc| out[row * out_stride + n] = requant.byte(n, acc))
+        );
     }
 
     /// As `gemm_u8`, floats out: `(acc as f32) · factor[n]`.
@@ -82,8 +125,12 @@ impl Kernels {
         check_rows(m, p.k.next_multiple_of(4), a.len(), a_stride);
         check_rows(m, p.n, out.len(), out_stride);
         assert_eq!(factor.len(), p.n);
-        let _ = scratch;
-        scalar::gemm(p, m, a, a_stride, |row, n, acc| out[row * out_stride + n] = acc as f32 * factor[n]);
+        let input = Input::Matrix { a, stride: a_stride };
+        on!(
+            self,
+            gemm_f32out(p, m, input, factor, out, out_stride, scratch),
+            scalar::gemm(p, m, a, a_stride, |row, n, acc| out[row * out_stride + n] = acc as f32 * factor[n])
+        );
     }
 
     /// A k×k convolution, bytes out, without an im2col of the caller's: row `y · w_out + x` of the product is the patch at `(y, x)`.
@@ -101,8 +148,11 @@ impl Kernels {
         let m = patches.check(p.k);
         check_rows(m, p.n, out.len(), out_stride);
         requant.check(p.n);
-        let _ = scratch;
-        scalar::conv(p, m, patches, |row, n, acc| out[row * out_stride + n] = requant.byte(n, acc));
+        on!(
+            self,
+            gemm_u8(p, m, Input::Patches(patches), requant, out, out_stride, scratch),
+            scalar::conv(p, m, patches, |row, n, acc| out[row * out_stride + n] = requant.byte(n, acc))
+        );
     }
 
     /// As `conv_u8`, floats out.
@@ -119,8 +169,11 @@ impl Kernels {
         let m = patches.check(p.k);
         check_rows(m, p.n, out.len(), out_stride);
         assert_eq!(factor.len(), p.n);
-        let _ = scratch;
-        scalar::conv(p, m, patches, |row, n, acc| out[row * out_stride + n] = acc as f32 * factor[n]);
+        on!(
+            self,
+            gemm_f32out(p, m, Input::Patches(patches), factor, out, out_stride, scratch),
+            scalar::conv(p, m, patches, |row, n, acc| out[row * out_stride + n] = acc as f32 * factor[n])
+        );
     }
 
     /// One row of a depthwise convolution's output. `rows`: kh padded input rows, each at least `((w_out - 1) · stride + kw) · c`
@@ -141,8 +194,11 @@ impl Kernels {
         p.shape.check_input(rows, stride, w_out);
         check_rows(w_out, p.shape.c, out.len(), out_stride);
         requant.check(p.shape.c);
-        let _ = scratch;
-        scalar::depthwise(p, rows, stride, w_out, |x, c, acc| out[x * out_stride + c] = requant.byte(c, acc));
+        on!(
+            self,
+            depthwise_u8(p, rows, stride, w_out, requant, out, out_stride, scratch),
+            scalar::depthwise(p, rows, stride, w_out, |x, c, acc| out[x * out_stride + c] = requant.byte(c, acc))
+        );
     }
 
     /// As `depthwise_u8`, floats out.
@@ -162,8 +218,11 @@ impl Kernels {
         p.shape.check_input(rows, stride, w_out);
         check_rows(w_out, p.shape.c, out.len(), out_stride);
         assert_eq!(factor.len(), p.shape.c);
-        let _ = scratch;
-        scalar::depthwise(p, rows, stride, w_out, |x, c, acc| out[x * out_stride + c] = acc as f32 * factor[c]);
+        on!(
+            self,
+            depthwise_f32out(p, rows, stride, w_out, factor, out, out_stride, scratch),
+            scalar::depthwise(p, rows, stride, w_out, |x, c, acc| out[x * out_stride + c] = acc as f32 * factor[c])
+        );
     }
 
     /// The float twin of `gemm_u8`: exactly `k` floats of a row are read.
@@ -172,7 +231,11 @@ impl Kernels {
         assert_eq!(self, p.kernels);
         check_rows(m, p.k, a.len(), a_stride);
         check_rows(m, p.n, out.len(), out_stride);
-        scalar::gemm_f32(p, m, a, a_stride, out, out_stride);
+        on!(
+            self,
+            gemm_f32(p, m, a, a_stride, out, out_stride),
+            scalar::gemm_f32(p, m, a, a_stride, out, out_stride)
+        );
     }
 
     /// The float twin of `depthwise_u8`.
@@ -189,7 +252,11 @@ impl Kernels {
         assert_eq!(self, p.kernels);
         p.shape.check_input(rows, stride, w_out);
         check_rows(w_out, p.shape.c, out.len(), out_stride);
-        scalar::depthwise_f32(p, rows, stride, w_out, out, out_stride);
+        on!(
+            self,
+            depthwise_f32(p, rows, stride, w_out, out, out_stride),
+            scalar::depthwise_f32(p, rows, stride, w_out, out, out_stride)
+        );
     }
 
     /// `out[i] = table[a[i]]`
@@ -200,52 +267,57 @@ impl Kernels {
 
     /// `data[i] = table[data[i]]`
     pub fn lookup_in_place(self, table: &[u8; 256], data: &mut [u8]) {
-        data.iter_mut().for_each(|q| *q = table[usize::from(*q)]);
+        assert!(self.runs_here(), "no {} here", self.name());
+        on!(
+            self,
+            lookup_in_place(table, data),
+            data.iter_mut().for_each(|q| *q = table[usize::from(*q)])
+        );
     }
 
     /// `out[i] = table[a[i]]`
     pub fn lookup_f32(self, table: &[f32; 256], a: &[u8], out: &mut [f32]) {
         assert_eq!(a.len(), out.len());
-        elementwise::lookup_f32(table, a, out);
+        on_elements!(self, lookup_f32(table, a, out));
     }
 
     /// ONNX QuantizeLinear: `saturate(round_half_even(a[i] / scale) + zero)`; NaN gives 0.
     pub fn quantize(self, a: &[f32], scale: f32, zero: u8, out: &mut [u8]) {
         assert_eq!(a.len(), out.len());
-        elementwise::quantize(a, scale, zero, out);
+        on_elements!(self, quantize(a, scale, zero, out));
     }
 
     /// Sum of two affine tensors: both as floats, added, divided by the output's scale, rounded half to even, saturated.
     pub fn add_u8(self, a: &[u8], pa: Affine, b: &[u8], pb: Affine, po: Affine, out: &mut [u8]) {
         assert!(a.len() == out.len() && b.len() == out.len());
-        elementwise::add_u8(a, pa, b, pb, po, out);
+        on_elements!(self, add_u8(a, pa, b, pb, po, out));
     }
 
     /// Product of two affine tensors, as `add_u8`.
     pub fn mul_u8(self, a: &[u8], pa: Affine, b: &[u8], pb: Affine, po: Affine, out: &mut [u8]) {
         assert!(a.len() == out.len() && b.len() == out.len());
-        elementwise::mul_u8(a, pa, b, pb, po, out);
+        on_elements!(self, mul_u8(a, pa, b, pb, po, out));
     }
 
     /// `inout[i] = max(inout[i], a[i])`, for max pooling.
     pub fn max_u8(self, a: &[u8], inout: &mut [u8]) {
         assert_eq!(a.len(), inout.len());
-        elementwise::max_u8(a, inout);
+        on_elements!(self, max_u8(a, inout));
     }
 
     /// eˣ in place, within 2 units in the last place.
     pub fn exp_f32(self, inout: &mut [f32]) {
-        elementwise::exp_f32(inout);
+        on_elements!(self, exp_f32(inout));
     }
 
     /// `1 / (1 + exp(-x))` in place.
     pub fn sigmoid_f32(self, inout: &mut [f32]) {
-        elementwise::sigmoid_f32(inout);
+        on_elements!(self, sigmoid_f32(inout));
     }
 
     /// `x / (1 + exp(-x))` in place, as `x · sigmoid(x)`.
     pub fn silu_f32(self, inout: &mut [f32]) {
-        elementwise::silu_f32(inout);
+        on_elements!(self, silu_f32(inout));
     }
 }
 

@@ -19,10 +19,22 @@
 //! so no sum is ever reordered across lanes, and the tests run the same loops over a portable `Isa` of every shape.
 //! `unsafe` is confined to this folder; what is public checks lengths before it enters.
 
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+mod depthwise;
 mod dispatch;
 mod elementwise;
+mod emit;
+mod float;
+mod gemm;
+mod instance;
+mod isa;
 mod pack;
+#[cfg(test)]
+mod portable;
 mod scalar;
+#[cfg(test)]
+mod tests;
 
 pub use dispatch::Kernels;
 pub use pack::{PackedDepthwise, PackedDepthwiseF32, PackedGemm, PackedGemmF32};

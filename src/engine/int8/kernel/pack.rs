@@ -89,12 +89,13 @@ pub(super) struct Block {
     pub vectors: usize,
 }
 
-pub(super) fn blocks(n: usize, lanes: usize, most_vectors: usize) -> Vec<Block> {
-    let width = lanes * most_vectors;
-    let mut blocks: Vec<Block> = (0..n / width).map(|i| Block { start: i * width, vectors: most_vectors }).collect();
+/// Blocks of `least..=most` vectors that cover `n` channels.
+fn blocks(n: usize, lanes: usize, least: usize, most: usize) -> Vec<Block> {
+    let width = lanes * most;
+    let mut blocks: Vec<Block> = (0..n / width).map(|i| Block { start: i * width, vectors: most }).collect();
     let rest = n % width;
     if rest > 0 {
-        let vectors = rest.div_ceil(lanes).next_power_of_two();
+        let vectors = rest.div_ceil(lanes).next_power_of_two().max(least);
         blocks.push(Block { start: n.saturating_sub(vectors * lanes), vectors });
     }
     blocks
@@ -122,8 +123,19 @@ impl PackedGemm {
     pub fn new(kernels: Kernels, n: usize, k: usize, weights: &[i8], bias: &[i32], a_zero: u8) -> Self {
         assert!(n > 0 && k > 0 && Some(weights.len()) == n.checked_mul(k) && bias.len() == n, "{n} × {k} weights");
         assert!(kernels.runs_here(), "no {} here", kernels.name());
-        let layout = kernels.layout();
-        let blocks = blocks(n, layout.lanes, layout.vectors);
+        Self::pack(kernels, kernels.layout(), n, k, weights, bias, a_zero)
+    }
+
+    pub(super) fn pack(
+        kernels: Kernels,
+        layout: Layout,
+        n: usize,
+        k: usize,
+        weights: &[i8],
+        bias: &[i32],
+        a_zero: u8,
+    ) -> Self {
+        let blocks = blocks(n, layout.lanes, 1, layout.vectors);
         let groups = k.next_multiple_of(layout.step) / layout.group;
         let vectors: usize = blocks.iter().map(|block| block.vectors).sum();
         let mut packed = Aligned::zeroed(vectors * groups * layout.vector_bytes());
@@ -216,8 +228,19 @@ impl PackedDepthwise {
         shape.check(weights.len(), bias.len());
         assert!(a_zero.len() == 1 || a_zero.len() == c, "{} zero points for {c} channels", a_zero.len());
         assert!(kernels.runs_here(), "no {} here", kernels.name());
-        let layout = kernels.layout();
-        let blocks = blocks(c, layout.lanes, layout.vectors.min(2));
+        Self::pack(kernels, kernels.layout(), (c, kh, kw), (weights, bias, a_zero))
+    }
+
+    pub(super) fn pack(
+        kernels: Kernels,
+        layout: Layout,
+        (c, kh, kw): (usize, usize, usize),
+        (weights, bias, a_zero): (&[i8], &[i32], &[u8]),
+    ) -> Self {
+        let shape = Shape { c, kh, kw };
+        let most = layout.vectors.min(2);
+        // Rows are interleaved by eight channels.
+        let blocks = blocks(c, layout.lanes, (8 / layout.lanes).clamp(1, most), most);
         let groups = kh.div_ceil(layout.group);
         let vectors: usize = blocks.iter().map(|block| block.vectors).sum();
         let mut packed = Aligned::zeroed(vectors * kw * groups * layout.vector_bytes());
@@ -317,7 +340,7 @@ impl PackedDepthwiseF32 {
 
 fn pack_f32(kernels: Kernels, n: usize, k: usize, weights: &[f32], bias: &[f32]) -> (Vec<Block>, Vec<f32>, Vec<f32>) {
     let layout = kernels.layout();
-    let blocks = blocks(n, layout.lanes, layout.vectors);
+    let blocks = blocks(n, layout.lanes, 1, layout.vectors);
     let mut packed = Vec::new();
     let mut packed_bias = Vec::new();
     for block in &blocks {
