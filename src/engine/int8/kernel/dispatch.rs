@@ -1,7 +1,5 @@
 //! The public functions: each checks its slices, then calls the instruction set's instance.
 
-#[cfg(target_arch = "x86_64")]
-use super::avx2::Avx2;
 use super::gemm::Input;
 use super::isa::Isa;
 use super::pack::Layout;
@@ -15,16 +13,40 @@ pub enum Kernels {
     Scalar,
     #[cfg(target_arch = "x86_64")]
     Avx2,
+    #[cfg(target_arch = "x86_64")]
+    AvxVnni,
+    #[cfg(target_arch = "x86_64")]
+    Avx512Vnni,
+    /// What every aarch64 has: products of bytes, no dot products.
+    #[cfg(target_arch = "aarch64")]
+    Neon,
+    #[cfg(target_arch = "aarch64")]
+    Dotprod,
 }
 
-/// Calls `$function` as compiled for the instruction set, or `$scalar`.
+/// Calls `$function` as compiled for the instruction set, or `$scalar`. `$symmetric`: none of the weights is -128.
 macro_rules! on {
-    ($kernels:expr, $function:ident($($arg:expr),*), $scalar:expr) => {
+    ($kernels:expr, $symmetric:expr, $function:ident($($arg:expr),*), $scalar:expr) => {
         match $kernels {
             Kernels::Scalar => $scalar,
             // SAFETY: the processor has it, as the weights were packed for it or `runs_here` was asked, and the lengths were checked.
             #[cfg(target_arch = "x86_64")]
             Kernels::Avx2 => unsafe { instance::avx2::$function($($arg),*) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
+            Kernels::AvxVnni => unsafe { instance::avx_vnni::$function($($arg),*) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
+            Kernels::Avx512Vnni => unsafe { instance::avx512_vnni::$function($($arg),*) },
+            // SAFETY: as above, and where weights are said to be symmetric, they are.
+            #[cfg(target_arch = "aarch64")]
+            Kernels::Neon if $symmetric => unsafe { instance::neon_symmetric::$function($($arg),*) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "aarch64")]
+            Kernels::Neon => unsafe { instance::neon::$function($($arg),*) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "aarch64")]
+            Kernels::Dotprod => unsafe { instance::dotprod::$function($($arg),*) },
         }
     };
 }
@@ -33,7 +55,7 @@ macro_rules! on {
 macro_rules! on_elements {
     ($kernels:expr, $function:ident($($arg:expr),*)) => {{
         assert!($kernels.runs_here(), "no {} here", $kernels.name());
-        on!($kernels, $function($($arg),*), elementwise::$function($($arg),*))
+        on!($kernels, true, $function($($arg),*), elementwise::$function($($arg),*))
     }};
 }
 
@@ -43,6 +65,14 @@ impl Kernels {
         Self::Scalar,
         #[cfg(target_arch = "x86_64")]
         Self::Avx2,
+        #[cfg(target_arch = "x86_64")]
+        Self::AvxVnni,
+        #[cfg(target_arch = "x86_64")]
+        Self::Avx512Vnni,
+        #[cfg(target_arch = "aarch64")]
+        Self::Neon,
+        #[cfg(target_arch = "aarch64")]
+        Self::Dotprod,
     ];
 
     /// The fastest that this processor has.
@@ -60,6 +90,20 @@ impl Kernels {
             Self::Scalar => true,
             #[cfg(target_arch = "x86_64")]
             Self::Avx2 => is_x86_feature_detected!("avx2"),
+            #[cfg(target_arch = "x86_64")]
+            Self::AvxVnni => is_x86_feature_detected!("avx2") && is_x86_feature_detected!("avxvnni"),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512Vnni => {
+                is_x86_feature_detected!("avx2")
+                    && is_x86_feature_detected!("avx512f")
+                    && is_x86_feature_detected!("avx512bw")
+                    && is_x86_feature_detected!("avx512vl")
+                    && is_x86_feature_detected!("avx512vnni")
+            }
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon => true,
+            #[cfg(target_arch = "aarch64")]
+            Self::Dotprod => std::arch::is_aarch64_feature_detected!("dotprod"),
         }
     }
 
@@ -67,7 +111,15 @@ impl Kernels {
         match self {
             Self::Scalar => scalar::LAYOUT,
             #[cfg(target_arch = "x86_64")]
-            Self::Avx2 => Avx2::LAYOUT,
+            Self::Avx2 => super::avx2::Avx2::LAYOUT,
+            #[cfg(target_arch = "x86_64")]
+            Self::AvxVnni => super::vnni::AvxVnni::LAYOUT,
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512Vnni => super::vnni::Avx512Vnni::LAYOUT,
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon => super::neon::Neon::<true>::LAYOUT,
+            #[cfg(target_arch = "aarch64")]
+            Self::Dotprod => super::dotprod::Dotprod::LAYOUT,
         }
     }
 
@@ -76,6 +128,14 @@ impl Kernels {
             Self::Scalar => "scalar",
             #[cfg(target_arch = "x86_64")]
             Self::Avx2 => "avx2",
+            #[cfg(target_arch = "x86_64")]
+            Self::AvxVnni => "avx-vnni",
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512Vnni => "avx512-vnni",
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon => "neon",
+            #[cfg(target_arch = "aarch64")]
+            Self::Dotprod => "dotprod",
         }
     }
 
@@ -103,6 +163,7 @@ impl Kernels {
         let input = Input::Matrix { a, stride: a_stride };
         on!(
             self,
+            p.symmetric,
             gemm_u8(p, m, input, requant, out, out_stride, scratch),
             scalar::gemm(p, m, a, a_stride, |row, n, acc| out[row * out_stride + n] = requant.byte(n, acc))
         );
@@ -128,6 +189,7 @@ impl Kernels {
         let input = Input::Matrix { a, stride: a_stride };
         on!(
             self,
+            p.symmetric,
             gemm_f32out(p, m, input, factor, out, out_stride, scratch),
             scalar::gemm(p, m, a, a_stride, |row, n, acc| out[row * out_stride + n] = acc as f32 * factor[n])
         );
@@ -150,6 +212,7 @@ impl Kernels {
         requant.check(p.n);
         on!(
             self,
+            p.symmetric,
             gemm_u8(p, m, Input::Patches(patches), requant, out, out_stride, scratch),
             scalar::conv(p, m, patches, |row, n, acc| out[row * out_stride + n] = requant.byte(n, acc))
         );
@@ -171,6 +234,7 @@ impl Kernels {
         assert_eq!(factor.len(), p.n);
         on!(
             self,
+            p.symmetric,
             gemm_f32out(p, m, Input::Patches(patches), factor, out, out_stride, scratch),
             scalar::conv(p, m, patches, |row, n, acc| out[row * out_stride + n] = acc as f32 * factor[n])
         );
@@ -196,6 +260,7 @@ impl Kernels {
         requant.check(p.shape.c);
         on!(
             self,
+            p.symmetric,
             depthwise_u8(p, rows, stride, w_out, requant, out, out_stride, scratch),
             scalar::depthwise(p, rows, stride, w_out, |x, c, acc| out[x * out_stride + c] = requant.byte(c, acc))
         );
@@ -220,6 +285,7 @@ impl Kernels {
         assert_eq!(factor.len(), p.shape.c);
         on!(
             self,
+            p.symmetric,
             depthwise_f32out(p, rows, stride, w_out, factor, out, out_stride, scratch),
             scalar::depthwise(p, rows, stride, w_out, |x, c, acc| out[x * out_stride + c] = acc as f32 * factor[c])
         );
@@ -233,6 +299,7 @@ impl Kernels {
         check_rows(m, p.n, out.len(), out_stride);
         on!(
             self,
+            true,
             gemm_f32(p, m, a, a_stride, out, out_stride),
             scalar::gemm_f32(p, m, a, a_stride, out, out_stride)
         );
@@ -254,6 +321,7 @@ impl Kernels {
         check_rows(w_out, p.shape.c, out.len(), out_stride);
         on!(
             self,
+            true,
             depthwise_f32(p, rows, stride, w_out, out, out_stride),
             scalar::depthwise_f32(p, rows, stride, w_out, out, out_stride)
         );
@@ -268,11 +336,7 @@ impl Kernels {
     /// `data[i] = table[data[i]]`
     pub fn lookup_in_place(self, table: &[u8; 256], data: &mut [u8]) {
         assert!(self.runs_here(), "no {} here", self.name());
-        on!(
-            self,
-            lookup_in_place(table, data),
-            data.iter_mut().for_each(|q| *q = table[usize::from(*q)])
-        );
+        on!(self, true, lookup_in_place(table, data), data.iter_mut().for_each(|q| *q = table[usize::from(*q)]));
     }
 
     /// `out[i] = table[a[i]]`

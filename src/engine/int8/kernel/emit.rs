@@ -97,7 +97,7 @@ impl<I: Isa> Emit<I> for Bytes<'_, I> {
                 true => Rows { out, out_stride, rows, unwanted },
                 false => Rows { out: ours, out_stride: row_bytes, rows: R, unwanted },
             };
-            match V {
+            match const { V } {
                 1 => self.rows::<R, V, 4>(acc, factor, target),
                 2 => self.rows::<R, V, 2>(acc, factor, target),
                 _ => self.rows::<R, V, 1>(acc, factor, target),

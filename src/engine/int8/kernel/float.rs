@@ -47,6 +47,10 @@ struct Matrix {
 impl Matrix {
     #[inline(always)]
     unsafe fn block<I: Isa, const V: usize>(&self, out: *mut f32, out_stride: usize) {
+        // The compiler drops what no block of this instruction set has.
+        if const { V > I::LAYOUT.vectors } {
+            return;
+        }
         let mut row = 0;
         // SAFETY: each tile has rows of the matrix.
         unsafe {
@@ -57,7 +61,9 @@ impl Matrix {
                     1 => self.tile::<I, 1, V>(row, rows, out, out_stride),
                     2 => self.tile::<I, 2, V>(row, rows, out, out_stride),
                     3..=4 => self.tile::<I, 4, V>(row, rows, out, out_stride),
+                    _ if const { I::ROWS == 4 } => self.tile::<I, 4, V>(row, rows, out, out_stride),
                     5..=6 => self.tile::<I, 6, V>(row, rows, out, out_stride),
+                    _ if const { I::ROWS == 6 } => self.tile::<I, 6, V>(row, rows, out, out_stride),
                     _ => self.tile::<I, 12, V>(row, rows, out, out_stride),
                 }
                 row += rows;
@@ -73,10 +79,6 @@ impl Matrix {
         out: *mut f32,
         out_stride: usize,
     ) {
-        // Never entered, and never compiled: the compiler sees constants.
-        if R > I::ROWS || V > I::LAYOUT.vectors {
-            return;
-        }
         let lanes = I::LAYOUT.lanes;
         // SAFETY: rows beyond the last are read as the last; weights and bias have V vectors per value.
         unsafe {
@@ -155,7 +157,7 @@ struct Row<'a> {
 impl Row<'_> {
     #[inline(always)]
     unsafe fn block<I: Isa, const V: usize>(&self, block: &Block, out: *mut f32, out_stride: usize) {
-        if V > I::LAYOUT.vectors {
+        if const { V > I::LAYOUT.vectors } {
             return;
         }
         let mut x = 0;

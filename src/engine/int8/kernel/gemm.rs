@@ -137,6 +137,10 @@ impl<E, Out> Panel<'_, E, Out> {
     where
         E: Emit<I, Out = Out>,
     {
+        // The compiler drops what no block of this instruction set has.
+        if const { V > I::LAYOUT.vectors } {
+            return;
+        }
         let whole = match self.width == V * I::LAYOUT.lanes {
             true => self.rows / I::ROWS * I::ROWS,
             false => 0,
@@ -157,9 +161,9 @@ impl<E, Out> Panel<'_, E, Out> {
                 1 => I::outlined(Tiles::<I, E, 1, V, false> { panel: self, first, end }),
                 2 => I::outlined(Tiles::<I, E, 2, V, false> { panel: self, first, end }),
                 3..=4 => I::outlined(Tiles::<I, E, 4, V, false> { panel: self, first, end }),
-                _ if I::ROWS == 4 => I::outlined(Tiles::<I, E, 4, V, false> { panel: self, first, end }),
+                _ if const { I::ROWS == 4 } => I::outlined(Tiles::<I, E, 4, V, false> { panel: self, first, end }),
                 5..=6 => I::outlined(Tiles::<I, E, 6, V, false> { panel: self, first, end }),
-                _ if I::ROWS == 6 => I::outlined(Tiles::<I, E, 6, V, false> { panel: self, first, end }),
+                _ if const { I::ROWS == 6 } => I::outlined(Tiles::<I, E, 6, V, false> { panel: self, first, end }),
                 _ => I::outlined(Tiles::<I, E, 12, V, false> { panel: self, first, end }),
             }
         }
@@ -169,10 +173,6 @@ impl<E, Out> Panel<'_, E, Out> {
 impl<I: Isa, E: Emit<I>, const R: usize, const V: usize, const WHOLE: bool> Task for Tiles<'_, I, E, R, V, WHOLE> {
     #[inline(always)]
     unsafe fn run(self) {
-        // Such tiles are never made; the compiler sees constants and drops the code.
-        if R > I::ROWS || V > I::LAYOUT.vectors {
-            return;
-        }
         let Panel { a, stride, steps, bias, start, width, emit, out, out_stride, .. } = *self.panel;
         let layout = I::LAYOUT;
         let (step_bytes, vector_bytes) = (layout.step * layout.cell, layout.vector_bytes());
@@ -193,7 +193,7 @@ impl<I: Isa, E: Emit<I>, const R: usize, const V: usize, const WHOLE: bool> Task
                 let mut weights = self.panel.weights;
                 for step in 0..steps {
                     let at = step * step_bytes;
-                    if layout.step == layout.group {
+                    if const { I::LAYOUT.step == I::LAYOUT.group } {
                         group::<I, R, V, 0>(&mut acc, &a, at, weights);
                     } else {
                         group::<I, R, V, 0>(&mut acc, &a, at, weights);

@@ -134,3 +134,13 @@ macro_rules! instance {
 
 #[cfg(target_arch = "x86_64")]
 instance!(avx2, super::super::avx2::Avx2, "avx2");
+#[cfg(target_arch = "x86_64")]
+instance!(avx_vnni, super::super::vnni::AvxVnni, "avx2,avxvnni");
+#[cfg(target_arch = "x86_64")]
+instance!(avx512_vnni, super::super::vnni::Avx512Vnni, "avx2,avx512f,avx512bw,avx512vl,avx512vnni");
+#[cfg(target_arch = "aarch64")]
+instance!(neon, super::super::neon::Neon<false>, "neon");
+#[cfg(target_arch = "aarch64")]
+instance!(neon_symmetric, super::super::neon::Neon<true>, "neon");
+#[cfg(target_arch = "aarch64")]
+instance!(dotprod, super::super::dotprod::Dotprod, "neon,dotprod");

@@ -23,18 +23,24 @@
 mod avx2;
 mod depthwise;
 mod dispatch;
+#[cfg(target_arch = "aarch64")]
+mod dotprod;
 mod elementwise;
 mod emit;
 mod float;
 mod gemm;
 mod instance;
 mod isa;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 mod pack;
 #[cfg(test)]
 mod portable;
 mod scalar;
 #[cfg(test)]
 mod tests;
+#[cfg(target_arch = "x86_64")]
+mod vnni;
 
 pub use dispatch::Kernels;
 pub use pack::{PackedDepthwise, PackedDepthwiseF32, PackedGemm, PackedGemmF32};
