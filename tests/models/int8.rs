@@ -313,7 +313,7 @@ fn what_cannot_be_run_is_refused_with_the_node_that_says_why() {
     for (graph, expected) in [
         (conv(0.0, weights(&[2, 3, 1, 1], 0)), "node 'node_q' (QuantizeLinear): a scale is 0: it must be above 0"),
         (conv(f32::NAN, weights(&[2, 3, 1, 1], 0)), "node 'node_q' (QuantizeLinear): a scale is NaN"),
-        (conv(1.0, weights(&[2, 3, 1, 1], 200)), "node 'node_w_d' (DequantizeLinear): the zero point 200"),
+        (conv(1.0, weights(&[2, 3, 1, 1], 200)), "constant `w_zero`: 200 is outside of its 8 bits"),
         (conv(1.0, weights(&[2, 5, 1, 1], 0)), "node 'node_sum' (Conv): 3 channels in 1 groups do not fit weights"),
         (
             conv(1.0, weights(&[1 << 20, 1 << 11, 1, 1], 0)),

@@ -22,7 +22,8 @@ pub(super) enum Data {
 impl Constant {
     /// Refuses other element types, and a length that is not what `dims` says: a small file cannot claim a large tensor.
     pub fn read(proto: &TensorProto) -> Result<Self, String> {
-        let wrong = |reason: String| Err(format!("constant `{}`: {reason}", proto.name));
+        let reason = |reason: String| format!("constant `{}`: {reason}", proto.name);
+        let wrong = |text: String| Err(reason(text));
         let mut count = 1usize;
         let mut dims = Vec::with_capacity(proto.dims.len());
         for &dim in &proto.dims {
@@ -39,11 +40,11 @@ impl Constant {
                 false => raw(&proto.raw_data, f32::from_le_bytes),
             }),
             Ok(DataType::Uint8) => Data::U8(match proto.raw_data.is_empty() {
-                true => proto.int32_data.iter().map(|&v| v as u8).collect(),
+                true => narrow(&proto.int32_data).map_err(reason)?,
                 false => proto.raw_data.clone(),
             }),
             Ok(DataType::Int8) => Data::I8(match proto.raw_data.is_empty() {
-                true => proto.int32_data.iter().map(|&v| v as i8).collect(),
+                true => narrow(&proto.int32_data).map_err(reason)?,
                 false => proto.raw_data.iter().map(|&v| v as i8).collect(),
             }),
             Ok(DataType::Int32) => Data::I32(match proto.raw_data.is_empty() {
@@ -88,6 +89,11 @@ impl Constant {
             _ => None,
         }
     }
+}
+
+/// 8-bit numbers that the file holds as 32-bit ones.
+fn narrow<T: TryFrom<i32>>(values: &[i32]) -> Result<Vec<T>, String> {
+    values.iter().map(|&v| T::try_from(v).map_err(|_| format!("{v} is outside of its 8 bits"))).collect()
 }
 
 fn raw<const N: usize, T>(bytes: &[u8], read: fn([u8; N]) -> T) -> Vec<T> {

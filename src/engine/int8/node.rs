@@ -47,8 +47,6 @@ pub(super) struct Window {
 }
 
 impl Window {
-    pub const POINT: [usize; 2] = [1, 1];
-
     /// Of a convolution or pooling over a picture of `size`. Refuses what kernels here do not do.
     pub fn of(node: &NodeProto, kernel: [usize; 2], size: [usize; 2]) -> Result<Self, String> {
         let pair = |name: &str, default: usize| match ints(node, name) {
@@ -97,8 +95,8 @@ impl Window {
         Ok(Self { kernel, stride, before, out })
     }
 
-    /// One pixel of input for one of output, and nothing around it.
-    pub fn is_point(&self) -> bool {
-        self.kernel == Self::POINT && self.stride == [1, 1] && self.before == [0, 0]
+    /// One pixel of input for one of output, and nothing around a picture of `size`.
+    pub fn is_point(&self, size: [usize; 2]) -> bool {
+        self.kernel == [1, 1] && self.stride == [1, 1] && self.before == [0, 0] && self.out == size
     }
 }

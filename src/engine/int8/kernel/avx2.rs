@@ -88,15 +88,21 @@ impl Isa for Avx2 {
     #[inline(always)]
     unsafe fn interleave<const R: usize>(rows: [*const u8; 4], channels: usize, to: *mut u8) {
         unsafe {
+            // A byte shuffle widens faster than vpmovzx: channels 0 to 3 to the lower half, 4 to 7 to the upper one, and of each two
+            // integers the first row's byte becomes the lower, the second row's the upper.
+            let first = _mm256_setr_epi8(
+                0, -1, -1, -1, 1, -1, -1, -1, 2, -1, -1, -1, 3, -1, -1, -1, 4, -1, -1, -1, 5, -1, -1, -1, 6, -1, -1, -1, 7,
+                -1, -1, -1,
+            );
+            let second = _mm256_bslli_epi128::<2>(first);
+            let second = _mm256_or_si256(second, _mm256_setr_epi64x(0xFFFF, 0, 0xFFFF, 0));
             for c in (0..channels).step_by(8) {
-                let a = _mm_loadl_epi64(rows[0].add(c).cast());
-                let wide = match R {
-                    1 => _mm256_cvtepu8_epi32(a),
-                    _ => {
-                        let b = _mm_loadl_epi64(rows[1].add(c).cast());
-                        _mm256_cvtepu8_epi16(_mm_unpacklo_epi8(a, b))
-                    }
-                };
+                let x = _mm256_set1_epi64x(rows[0].add(c).cast::<i64>().read_unaligned());
+                let mut wide = _mm256_shuffle_epi8(x, first);
+                if R > 1 {
+                    let y = _mm256_set1_epi64x(rows[1].add(c).cast::<i64>().read_unaligned());
+                    wide = _mm256_or_si256(wide, _mm256_shuffle_epi8(y, second));
+                }
                 _mm256_storeu_si256(to.add(c * 4).cast(), wide);
             }
         }

@@ -57,7 +57,7 @@ impl Conv {
         let rows = from.height * from.width;
         let quad = channels.next_multiple_of(4);
         // The kernels read whole quads: the last row must have one, and rows must begin at one.
-        let direct = self.window.is_point()
+        let direct = self.window.is_point([from.height, from.width])
             && self.groups.len() == 1
             && from.pitch % 4 == 0
             && (rows - 1) * from.pitch + quad <= input.len();

@@ -28,7 +28,7 @@ impl FloatConv {
         let shape = "a convolution's tensors are no pictures";
         let (from, to) = (read.pixels().ok_or(shape)?, write.pixels().ok_or(shape)?);
         let (input, out, scratch) = memory.floats_in_out(read, write)?;
-        if self.window.is_point() && self.groups.len() == 1 {
+        if self.window.is_point([from.height, from.width]) && self.groups.len() == 1 {
             kernels.gemm_f32(&self.groups[0], from.height * from.width, input, from.pitch, out, to.pitch);
             return Ok(());
         }
