@@ -185,9 +185,15 @@ impl<const SYMMETRIC: bool> Isa for Neon<SYMMETRIC> {
 pub(super) unsafe fn convert(from: *const u8, length: usize, to: *mut u8) {
     // SAFETY: the caller's promise; the last vector overlaps the one before it.
     unsafe {
-        if length < 16 {
+        if length < 8 {
             for i in 0..length {
                 *to.add(i) = *from.add(i) ^ 0x80;
+            }
+            return;
+        }
+        if length < 16 {
+            for at in [0, length - 8] {
+                vst1_u8(to.add(at), veor_u8(vld1_u8(from.add(at)), vdup_n_u8(0x80)));
             }
             return;
         }

@@ -307,9 +307,15 @@ unsafe fn lookup_vbmi(table: &[u8; 256], data: *mut u8, length: usize) {
 unsafe fn copy(from: *const u8, length: usize, to: *mut u8) {
     // SAFETY: the caller's promise; the last vector overlaps the one before it.
     unsafe {
-        if length < 16 {
+        if length < 8 {
             for i in 0..length {
                 *to.add(i) = *from.add(i);
+            }
+            return;
+        }
+        if length < 16 {
+            for at in [0, length - 8] {
+                _mm_storel_epi64(to.add(at).cast(), _mm_loadl_epi64(from.add(at).cast()));
             }
             return;
         }
