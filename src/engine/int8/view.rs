@@ -82,7 +82,7 @@ impl View {
             if run.0 == 1 {
                 run = runs.next()?;
             }
-            if run.0 % dim != 0 {
+            if !run.0.is_multiple_of(dim) {
                 return None;
             }
             strides[axis] = run.1;
