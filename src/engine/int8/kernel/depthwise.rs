@@ -2,6 +2,8 @@
 //! interleaved into a panel, so that a dot product adds up 2 or 4 rows of a channel. An output pixel is then one run through
 //! neighbouring vectors of the panel beside the same number of weights.
 
+#![expect(clippy::needless_range_loop, reason = "counted loops over registers, which the compiler unrolls")]
+
 use std::marker::PhantomData;
 use std::ops::Range;
 

@@ -292,7 +292,6 @@ impl Kernels {
     }
 
     /// The float twin of `gemm_u8`: exactly `k` floats of a row are read.
-    #[expect(clippy::too_many_arguments, reason = "two strided matrices, and what is between them")]
     pub fn gemm_f32(self, p: &PackedGemmF32, m: usize, a: &[f32], a_stride: usize, out: &mut [f32], out_stride: usize) {
         assert_eq!(self, p.kernels);
         check_rows(m, p.k, a.len(), a_stride);
@@ -306,7 +305,6 @@ impl Kernels {
     }
 
     /// The float twin of `depthwise_u8`.
-    #[expect(clippy::too_many_arguments, reason = "a strided row in, a strided row out")]
     pub fn depthwise_f32(
         self,
         p: &PackedDepthwiseF32,

@@ -1,5 +1,7 @@
 //! The way out of the accumulators: to bytes through the requantisation, or to floats.
 
+#![expect(clippy::needless_range_loop, reason = "counted loops over registers, which the compiler unrolls")]
+
 use std::mem::MaybeUninit;
 
 use super::Requant;
@@ -59,10 +61,7 @@ impl<'a, I: Isa> Bytes<'a, I> {
     pub unsafe fn new(requant: &'a Requant) -> Self {
         // SAFETY: the caller's promise.
         unsafe {
-            let table = match &requant.table {
-                Some(table) => Some(I::table(table)),
-                None => None,
-            };
+            let table = requant.table.as_ref().map(|table| I::table(table));
             Self { requant, narrow: I::narrow(requant.zero, requant.low, requant.high), table }
         }
     }

@@ -1,5 +1,7 @@
 //! The float twins: the same blocks of channels, one multiplication and one addition per value, never fused, values in order.
 
+#![expect(clippy::needless_range_loop, reason = "counted loops over registers, which the compiler unrolls")]
+
 use super::emit::store_floats;
 use super::isa::Isa;
 use super::pack::{Block, PackedDepthwiseF32, PackedGemmF32};

@@ -191,31 +191,15 @@ impl<I: Isa, E: Emit<I>, const R: usize, const V: usize, const WHOLE: bool> Task
                 }
                 let mut acc = [first; R];
                 let mut weights = self.panel.weights;
-                let mut at = 0;
-                if const { I::LAYOUT.step == I::LAYOUT.group } {
-                    // Four steps at a time: so few turns that the processor foresees the last one.
-                    for _ in 0..steps / 4 {
-                        for i in 0..4 {
-                            let weights = weights.add(i * V * vector_bytes);
-                            group::<I, R, V, 0>(&mut acc, &a, at + i * step_bytes, weights);
-                        }
-                        at += 4 * step_bytes;
-                        weights = weights.add(4 * V * vector_bytes);
-                    }
-                    for _ in 0..steps % 4 {
-                        group::<I, R, V, 0>(&mut acc, &a, at, weights);
-                        at += step_bytes;
-                        weights = weights.add(V * vector_bytes);
-                    }
-                } else {
-                    for _ in 0..steps {
-                        group::<I, R, V, 0>(&mut acc, &a, at, weights);
+                for step in 0..steps {
+                    let at = step * step_bytes;
+                    group::<I, R, V, 0>(&mut acc, &a, at, weights);
+                    if const { I::LAYOUT.step == 4 * I::LAYOUT.group } {
                         group::<I, R, V, 1>(&mut acc, &a, at, weights.add(V * vector_bytes));
                         group::<I, R, V, 2>(&mut acc, &a, at, weights.add(2 * V * vector_bytes));
                         group::<I, R, V, 3>(&mut acc, &a, at, weights.add(3 * V * vector_bytes));
-                        at += step_bytes;
-                        weights = weights.add(4 * V * vector_bytes);
                     }
+                    weights = weights.add(layout.step / layout.group * V * vector_bytes);
                 }
                 emit.tile::<R, V, WHOLE>(&acc, start, width, out.add(row * out_stride), out_stride, some);
             }

@@ -112,7 +112,8 @@ pub struct PackedGemm {
     pub(super) weights: Aligned,
     /// Block after block, padded to whole vectors, the zero point folded in.
     pub(super) bias: Vec<i32>,
-    /// No weight is -128.
+    /// No weight is -128: what NEON without dot products asks.
+    #[cfg_attr(not(target_arch = "aarch64"), expect(dead_code, reason = "asked on ARM only"))]
     pub(super) symmetric: bool,
 }
 
@@ -216,6 +217,7 @@ pub struct PackedDepthwise {
     /// Block after block, each `[column][group of rows][vector][lane][row]`.
     pub(super) weights: Aligned,
     pub(super) bias: Vec<i32>,
+    #[cfg_attr(not(target_arch = "aarch64"), expect(dead_code, reason = "asked on ARM only"))]
     pub(super) symmetric: bool,
 }
 

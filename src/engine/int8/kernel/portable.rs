@@ -1,5 +1,7 @@
 //! For tests: every shape of instruction set in plain Rust, so that the loops and the packing are tested where the set is not.
 
+#![expect(clippy::needless_range_loop, reason = "counted loops over registers, which the compiler unrolls")]
+
 use super::isa::{Isa, Task};
 use super::pack::Layout;
 

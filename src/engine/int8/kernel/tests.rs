@@ -19,6 +19,10 @@ impl Numbers {
         self.0 >> 24
     }
 
+    fn flag(&mut self) -> bool {
+        self.next().is_multiple_of(2)
+    }
+
     /// Bytes of which many are at the ends of the range: 0 and 255, as weights 127 and -128.
     fn bytes(&mut self, count: usize) -> Vec<u8> {
         let ends = self.next() % 3;
@@ -33,7 +37,7 @@ impl Numbers {
     }
 
     fn weights(&mut self, count: usize) -> Vec<i8> {
-        let symmetric = self.next() % 2 == 0;
+        let symmetric = self.flag();
         let weight = |w: u8| if symmetric { (w as i8).max(-127) } else { w as i8 };
         self.bytes(count).into_iter().map(weight).collect()
     }
@@ -49,15 +53,15 @@ impl Numbers {
 
     fn requant(&mut self, n: usize, size: f32) -> Requant {
         let (a, b) = (self.next() as u8, self.next() as u8);
-        let bounds = if self.next() % 2 == 0 { (0, 255) } else { (a.min(b), a.max(b)) };
+        let bounds = if self.flag() { (0, 255) } else { (a.min(b), a.max(b)) };
         let scale = [1.0 / size, 100.0, 0.5, 1e-30][(self.next() % 8).min(3) as usize ^ 3];
-        let scale = if self.next() % 2 == 0 { 1.0 / size } else { scale };
+        let scale = if self.flag() { 1.0 / size } else { scale };
         Requant {
             factor: (0..n).map(|_| (self.next() % 1000) as f32 * scale / 500.0 + scale / 3.0).collect(),
             zero: [0, 255, 128, self.next() as u8][(self.next() % 4) as usize],
             low: bounds.0,
             high: bounds.1,
-            table: (self.next() % 2 == 0).then(|| self.bytes(256).try_into().expect("256 bytes")),
+            table: self.flag().then(|| self.bytes(256).try_into().expect("256 bytes")),
         }
     }
 }
@@ -167,7 +171,7 @@ impl Depthwise {
         let row = ((w_out - 1) * stride + kw) * c;
         let rows = (0..kh).map(|_| r.bytes(row)).collect();
         let (weights, bias) = (r.weights(c * kh * kw), r.biases(c));
-        let zeros = if r.next() % 2 == 0 { 1 } else { c };
+        let zeros = if r.flag() { 1 } else { c };
         let a_zero = r.bytes(zeros);
         let requant = r.requant(c, 80.0 * ((kh * kw) as f32).sqrt());
         let out_stride = c + (r.next() % 3) as usize;
