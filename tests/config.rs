@@ -105,6 +105,7 @@ fn every_key_has_an_effect() {
         ("database", "commit_interval = 5"),
         ("model", "name = \"yolox_nano\""),
         ("model", "sessions = 2"),
+        ("model", "engine = \"tract\""),
         ("detect", "score = 0.5"),
         ("detect", "score_low = 0.2"),
         ("detect", "iou = 0.6"),
@@ -284,5 +285,6 @@ fn the_digest_is_of_the_meaning_alone() {
         assert!(!seen[..index].contains(digest), "change {index} changes no digest");
     }
     let (one, two) = (with_source(""), with_source("[model]\nsessions = 2"));
-    assert_eq!(one.counting.digest(&one.sources[0]), two.counting.digest(&two.sources[0]));
+    assert_eq!(one.counting.digest(&one.sources[0], "tract"), two.counting.digest(&two.sources[0], "tract"));
+    assert_ne!(one.counting.digest(&one.sources[0], "tract"), one.counting.digest(&one.sources[0], "int8"));
 }

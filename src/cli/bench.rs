@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use super::counting::{self, Options};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, Counting, DatabaseConfig, LineSpec, ModelConfig, SourceConfig};
 use crate::count::{CountLine, LineCounter};
-use crate::engine::{Engine, Outputs, Program, TractEngine};
+use crate::engine::{EngineChoice, Outputs, Program};
 use crate::frame::Frame;
 use crate::geometry::Point;
 use crate::model::{self, ModelFolder};
@@ -42,6 +43,10 @@ pub struct Args {
     #[arg(long, default_value = model::BUILT_IN)]
     model: String,
 
+    /// What runs the network: auto, tract or int8
+    #[arg(long, value_name = "NAME", default_value_t = EngineChoice::Auto)]
+    engine: EngineChoice,
+
     /// Engine sessions of the whole
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
     sessions: u16,
@@ -71,8 +76,8 @@ enum What {
         model: String,
 
         /// Which engine runs it
-        #[arg(long, default_value = "tract", value_parser = ["tract"])]
-        engine: String,
+        #[arg(long, value_name = "NAME", default_value_t = EngineChoice::Auto)]
+        engine: EngineChoice,
 
         /// Sessions side by side, a thread each
         #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
@@ -86,6 +91,10 @@ enum What {
         #[arg(long, value_name = "N", default_value_t = 3)]
         turns: usize,
 
+        /// What each step of the network costs (int8 engine): the best of all runs, the dearest first
+        #[arg(long, conflicts_with_all = ["sessions", "json"])]
+        layers: bool,
+
         /// For programs
         #[arg(long)]
         json: bool,
@@ -94,8 +103,11 @@ enum What {
 
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     match &args.what {
-        Some(What::Engine { model, engine: _, sessions, runs, turns, json }) => {
-            bench_engine(model, usize::from(*sessions), *runs, *turns, *json)
+        Some(What::Engine { model, engine, runs, turns, layers: true, .. }) => {
+            bench_layers(model, *engine, runs * turns)
+        }
+        Some(What::Engine { model, engine, sessions, runs, turns, json, .. }) => {
+            bench_engine(model, *engine, usize::from(*sessions), *runs, *turns, *json)
         }
         None => bench_whole(&args),
     }
@@ -116,11 +128,18 @@ impl Timing {
     }
 }
 
-fn bench_engine(name: &str, sessions: usize, runs: usize, turns: usize, as_json: bool) -> anyhow::Result<ExitCode> {
+fn bench_engine(
+    name: &str,
+    engine: EngineChoice,
+    sessions: usize,
+    runs: usize,
+    turns: usize,
+    as_json: bool,
+) -> anyhow::Result<ExitCode> {
     let clock = SystemClock::new();
     let model = model::find(name)?;
     let loading = clock.mono();
-    let program = TractEngine.load(&model)?;
+    let program = engine.load(&model)?;
     let load_ms = (clock.mono() - loading).as_secs_f64() * 1e3;
     let mut times = Vec::new();
     let mut rate = 0.0f64;
@@ -145,6 +164,50 @@ fn bench_engine(name: &str, sessions: usize, runs: usize, turns: usize, as_json:
             peak_mb()
         ),
     }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A table of steps: kinds together, then each.
+fn bench_layers(name: &str, engine: EngineChoice, runs: usize) -> anyhow::Result<ExitCode> {
+    let clock = SystemClock::new();
+    let model = model::find(name)?;
+    let program = engine.load(&model)?;
+    let (mut session, mut outputs, input) = (program.session()?, Outputs::default(), grey(&model));
+    let mut best = session.profile(&input, &mut outputs, &clock)?;
+    anyhow::ensure!(!best.is_empty(), "engine {} cannot tell its steps apart: only int8 can", program.engine());
+    for _ in 1..runs.max(1) {
+        for (best, now) in best.iter_mut().zip(session.profile(&input, &mut outputs, &clock)?) {
+            best.time = best.time.min(now.time);
+        }
+    }
+    let total: Duration = best.iter().map(|step| step.time).sum();
+    let mut kinds: BTreeMap<&str, (usize, u64, Duration)> = BTreeMap::new();
+    for step in &best {
+        let (count, operations, time) = kinds.entry(&step.kind).or_default();
+        (*count, *operations, *time) = (*count + 1, *operations + step.operations, *time + step.time);
+    }
+    let mut kinds: Vec<_> = kinds.into_iter().collect();
+    kinds.sort_by_key(|(_, (_, _, time))| std::cmp::Reverse(*time));
+    let row = |operations: u64, time: Duration| {
+        let seconds = time.as_secs_f64();
+        let rate = if operations == 0 { String::new() } else { format!("{:.0}", operations as f64 / seconds / 1e9) };
+        [format!("{:.3}", seconds * 1e3), format!("{:.1}", 100.0 * seconds / total.as_secs_f64()), rate]
+    };
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_FULL_CONDENSED).set_header(["kind", "steps", "ms", "%", "GOP/s"]);
+    for (kind, (count, operations, time)) in kinds {
+        let [ms, share, rate] = row(operations, time);
+        table.add_row([kind.to_owned(), count.to_string(), ms, share, rate]);
+    }
+    println!("{table}\nall steps: {:.3} ms", total.as_secs_f64() * 1e3);
+    best.sort_by_key(|step| std::cmp::Reverse(step.time));
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_FULL_CONDENSED).set_header(["node", "kind", "ms", "%", "GOP/s"]);
+    for step in best {
+        let [ms, share, rate] = row(step.operations, step.time);
+        table.add_row([step.node, step.kind, ms, share, rate]);
+    }
+    println!("{table}");
     Ok(ExitCode::SUCCESS)
 }
 
@@ -191,7 +254,7 @@ fn bench_whole(args: &Args) -> anyhow::Result<ExitCode> {
     let mut stages = vec![("decode", decode)];
     stages.extend(stage_times(&config, &model, &frames, &clock)?);
 
-    let program = TractEngine.load(&model)?;
+    let program = args.engine.load(&model)?;
     let (mut engine, mut whole, mut cpu) = (0.0f64, 0.0f64, f64::INFINITY);
     let mut dropped = 0;
     for _ in 0..args.turns.max(1) {
@@ -245,7 +308,7 @@ fn config(args: &Args) -> anyhow::Result<Config> {
     let across = LineSpec::new("middle", Point::new(0.0, 0.5), Point::new(1.0, 0.5), ["down", "up"])?;
     Ok(Config {
         database: DatabaseConfig::default(),
-        model: ModelConfig { name: args.model.clone(), sessions: args.sessions.into() },
+        model: ModelConfig { name: args.model.clone(), sessions: args.sessions.into(), engine: args.engine },
         counting: Counting::default(),
         sources: vec![SourceConfig {
             name: args.source.clone(),
@@ -286,7 +349,7 @@ fn stage_times(
     frames: &[Frame],
     clock: &dyn Clock,
 ) -> anyhow::Result<Vec<(&'static str, Timing)>> {
-    let program = TractEngine.load(model)?;
+    let program = config.model.engine.load(model)?;
     let mut session = program.session()?;
     let mut letterbox = Letterbox::new(&model.spec.input);
     let mut postprocess = config.counting.detect_params(&model.spec).postprocess(&model.spec, program.as_ref())?;

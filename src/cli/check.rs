@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::counting;
-use crate::config::{Config, Counting, SourceConfig};
-use crate::engine::{Engine, TractEngine};
+use crate::config::{Config, Counting, ModelConfig, SourceConfig};
+use crate::engine::EngineChoice;
 use crate::ledger::{self, Finding, Severity};
 use crate::model::{self, BUILT_IN, ModelFolder};
 use crate::source::SourceInfo;
@@ -58,9 +58,10 @@ fn check(args: Args) -> Vec<Finding> {
     let config = args.config.or_else(usual).and_then(|path| config(&path, &mut findings));
 
     let counting = config.as_ref().map_or_else(Counting::default, |config| config.counting.clone());
-    let configured = config.as_ref().map(|config| config.model.name.clone());
-    let name = args.model.or(configured).or_else(|| nothing_named.then(|| BUILT_IN.into()));
-    let model = name.and_then(|name| model(&name, &counting, &mut findings));
+    let configured = config.as_ref().map(|config| config.model.clone());
+    let usual = nothing_named.then(ModelConfig::default);
+    let named = args.model.map(|name| ModelConfig { name, ..configured.clone().unwrap_or_default() });
+    let model = named.or(configured).or(usual).and_then(|config| model(&config, &counting, &mut findings));
 
     if let (Some(config), Some(model)) = (&config, &model) {
         for spec in &config.sources {
@@ -88,10 +89,10 @@ pub fn config(path: &Path, findings: &mut Vec<Finding>) -> Option<Config> {
 }
 
 /// sha256, graph, head, and the labels that the config names.
-pub fn model(name: &str, counting: &Counting, findings: &mut Vec<Finding>) -> Option<ModelFolder> {
+pub fn model(config: &ModelConfig, counting: &Counting, findings: &mut Vec<Finding>) -> Option<ModelFolder> {
     let checked = || -> anyhow::Result<ModelFolder> {
-        let model = model::find(name)?;
-        let program = TractEngine.load(&model)?;
+        let model = model::find(&config.name)?;
+        let program = config.engine.load(&model)?;
         counting.detect_params(&model.spec).postprocess(&model.spec, program.as_ref())?;
         Ok(model)
     };

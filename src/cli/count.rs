@@ -5,6 +5,7 @@ use anyhow::Context;
 
 use super::counting::{self, Options, Outcome};
 use crate::config::{Config, Counting, DatabaseConfig, LineSpec, ModelConfig, SourceConfig, name_lines, parse_start};
+use crate::engine::EngineChoice;
 use crate::part_file;
 use crate::pipeline::Shutdown;
 use crate::source::scene::Scene;
@@ -66,6 +67,10 @@ pub struct Common {
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub sessions: usize,
 
+    /// What runs the network: auto (int8 where the file is quantised), tract or int8
+    #[arg(long, value_name = "NAME", default_value_t = EngineChoice::Auto)]
+    pub engine: EngineChoice,
+
     /// Use each N-th frame only, with its own time: what a slower board would see
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     pub every: u32,
@@ -92,6 +97,7 @@ impl Default for Common {
         Self {
             model: crate::model::BUILT_IN.into(),
             sessions: 0,
+            engine: EngineChoice::Auto,
             every: 1,
             score: None,
             db: DatabaseConfig::default().path,
@@ -110,7 +116,7 @@ impl Common {
         }
         Ok(Config {
             database: DatabaseConfig { path: self.db.clone(), ..DatabaseConfig::default() },
-            model: ModelConfig { name: self.model.clone(), sessions: self.sessions },
+            model: ModelConfig { name: self.model.clone(), sessions: self.sessions, engine: self.engine },
             counting,
             sources: vec![source],
         })

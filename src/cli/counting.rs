@@ -12,7 +12,6 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, SourceConfig};
 use crate::count::{CountLine, LineCounter};
 use crate::detect::Detector;
-use crate::engine::{Engine, TractEngine};
 use crate::event::Crossing;
 use crate::ledger::{BatchPolicy, Batcher, Ledger, LineInfo, RunInfo, SqliteLedger};
 use crate::model::{self, ModelFolder};
@@ -109,7 +108,10 @@ pub fn count(config: &Config, mut options: Options, shutdown: &Shutdown) -> anyh
             None => open_source(source, &model)?,
         });
     }
-    let detectors = detectors(config, &model, sessions(config.model.sessions))?;
+    let program = config.model.engine.load(&model)?;
+    let params = config.counting.detect_params(&model.spec);
+    let detectors = (0..sessions(config.model.sessions)).map(|_| Detector::new(&model.spec, program.as_ref(), &params));
+    let detectors = detectors.collect::<Result<Vec<_>, _>>()?;
 
     let mut names = Vec::new();
     let mut jobs = Vec::new();
@@ -118,7 +120,7 @@ pub fn count(config: &Config, mut options: Options, shutdown: &Shutdown) -> anyh
         let info = source.info();
         let lines = count_lines(spec, info.width, info.height)?;
         names.push(names_of(spec, &model));
-        runs.push(run_info(config, spec, source.as_ref(), &model));
+        runs.push(run_info(config, spec, source.as_ref(), &model, program.engine()));
         // Taken by the first source.
         let words = &names[names.len() - 1];
         let observer: Option<Box<dyn Observer>> = match (options.draw.take(), options.snapshot.take()) {
@@ -167,13 +169,6 @@ pub fn open_source(spec: &SourceConfig, model: &ModelFolder) -> anyhow::Result<B
     Ok(source)
 }
 
-/// One detector per engine session.
-fn detectors(config: &Config, model: &ModelFolder, sessions: usize) -> anyhow::Result<Vec<Detector>> {
-    let program = TractEngine.load(model)?;
-    let params = config.counting.detect_params(&model.spec);
-    (0..sessions).map(|_| Ok(Detector::new(&model.spec, program.as_ref(), &params)?)).collect()
-}
-
 /// As configured; 0 is one per core that this process may use.
 pub fn sessions(configured: usize) -> usize {
     match configured {
@@ -199,7 +194,13 @@ fn names_of(spec: &SourceConfig, model: &ModelFolder) -> Names {
     Names { source: spec.name.clone(), labels: model.spec.labels.clone(), lines: lines.collect() }
 }
 
-fn run_info(config: &Config, spec: &SourceConfig, source: &dyn Source, model: &ModelFolder) -> RunInfo {
+fn run_info(
+    config: &Config,
+    spec: &SourceConfig,
+    source: &dyn Source,
+    model: &ModelFolder,
+    engine: &'static str,
+) -> RunInfo {
     let info = source.info();
     let (w, h) = (info.width.max(1) as f32, info.height.max(1) as f32);
     let relative = |l: &crate::config::LineSpec| LineInfo {
@@ -214,7 +215,7 @@ fn run_info(config: &Config, spec: &SourceConfig, source: &dyn Source, model: &M
         live: info.live,
         width: info.width,
         height: info.height,
-        config_digest: config.counting.digest(spec),
+        config_digest: config.counting.digest(spec, engine),
         model_name: model.spec.name.clone(),
         model_sha256: model.spec.sha256.clone(),
         labels: model.spec.labels.clone(),

@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use super::one_line;
 use crate::detect::{DetectParams, Detector};
-use crate::engine::{self, Engine, TractEngine};
+use crate::engine::{self, EngineChoice};
 use crate::model::{self, Graph, ModelFolder};
 
 /// Lists, shows, checks and imports models.
@@ -150,7 +150,7 @@ fn check(mut names: Vec<String>) -> anyhow::Result<ExitCode> {
 /// Loads the model, which checks its sha256 and runs it once, fits its head and compares with golden/. Returns what
 /// holds, in words.
 fn prove(model: &ModelFolder) -> anyhow::Result<String> {
-    let program = TractEngine.load(model)?;
+    let program = EngineChoice::Auto.load(model)?;
     let mut detector = Detector::new(&model.spec, program.as_ref(), &DetectParams::for_model(&model.spec))?;
     let golden = match folder_of(model).map(|folder| folder.join(golden::FOLDER)).filter(|golden| golden.is_dir()) {
         Some(folder) => golden::compare(&folder, &model.spec, &mut detector)?,

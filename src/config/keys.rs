@@ -1,6 +1,8 @@
 //! Every key of the config in one table: its meaning, unit, range and default. The checks, the messages, docs/config.md
 //! and the comments of config/wayside.toml all come from it or are tested against it. Not here: what spans several keys.
 
+use crate::engine::EngineChoice;
+
 use Kind::{Flag, Groups, Lines, Number, Place, Text, Texts, Whole, Word};
 
 /// One key.
@@ -80,6 +82,8 @@ pub const KEYS: &[Key] = &[
 
     key("model", "name", Text, "\"scene\"",
         "Name of a model that `wayside model list` shows, a model folder, or an ONNX file whose head is recognised."),
+    key("model", "engine", Word(EngineChoice::WORDS), "\"auto\"",
+        "What runs the network: `int8` quantised files only, `tract` any; `auto` takes int8 where the file is made for it."),
     key("model", "sessions", whole(0, 64, "threads"), "0",
         "Frames that are worked on side by side, each on a thread of its own; 0 takes one per processor core. Changes no count."),
 

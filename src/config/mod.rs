@@ -18,6 +18,7 @@ use sha2::{Digest, Sha256};
 
 use crate::count::{Anchor, CountParams};
 use crate::detect::DetectParams;
+use crate::engine::EngineChoice;
 use crate::geometry::Point;
 use crate::model::ModelSpec;
 use crate::track::TrackParams;
@@ -45,6 +46,7 @@ pub struct ModelConfig {
     pub name: String,
     /// 0: one per processor core.
     pub sessions: usize,
+    pub engine: EngineChoice,
 }
 
 impl Default for DatabaseConfig {
@@ -55,7 +57,7 @@ impl Default for DatabaseConfig {
 
 impl Default for ModelConfig {
     fn default() -> Self {
-        Self { name: "scene".into(), sessions: 0 }
+        Self { name: "scene".into(), sessions: 0, engine: EngineChoice::Auto }
     }
 }
 
@@ -116,13 +118,16 @@ impl Config {
         let mut model = ModelConfig::default();
         set(&mut model.name, &raw.model.name);
         set(&mut model.sessions, &raw.model.sessions);
+        // The table of keys has let no other word through.
+        set(&mut model.engine, &raw.model.engine.as_ref().and_then(|word| word.parse().ok()));
         Ok(Self { database, model, counting: counting(&text, &raw)?, sources: sources(&text, raw.source)? })
     }
 
     /// sha256 (hex) of all that decides counts, over all sources: comments, order of keys, spelling of numbers, the
     /// database's place and the number of sessions do not change it.
     pub fn digest(&self) -> String {
-        let parts: Vec<String> = self.sources.iter().map(|source| self.counting.digest(source)).collect();
+        let engine = self.model.engine.to_string();
+        let parts: Vec<String> = self.sources.iter().map(|source| self.counting.digest(source, &engine)).collect();
         hex_sha256(&parts.join("\n"))
     }
 }
@@ -152,12 +157,13 @@ impl Counting {
     }
 
     /// sha256 (hex) of what decides the counts of this source, apart from its pictures and the model, which have digests
-    /// of their own. With it a run that is killed and started again recognises its own rows.
-    pub fn digest(&self, source: &SourceConfig) -> String {
+    /// of their own. `engine`: what runs the model, as its sums are its own. With it a run that is killed and started
+    /// again recognises its own rows.
+    pub fn digest(&self, source: &SourceConfig, engine: &str) -> String {
         // Played in real time it is a run of its own each time, which nobody has to recognise.
         let SourceConfig { name: _, input: _, start, every, realtime: _, lines } = source;
         // Debug prints every field, those of other rooms that are added later too: none can be forgotten here.
-        hex_sha256(&format!("{self:?} {start:?} {every:?} {lines:?}"))
+        hex_sha256(&format!("{self:?} {engine} {start:?} {every:?} {lines:?}"))
     }
 }
 

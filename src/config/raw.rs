@@ -37,6 +37,7 @@ pub struct RawDatabase {
 pub struct RawModel {
     pub name: Option<String>,
     pub sessions: Option<usize>,
+    pub engine: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]

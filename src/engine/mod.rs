@@ -3,14 +3,21 @@
 //! Not here: what the outputs mean (detect/heads/), threads (pipeline/). An engine takes the letterboxed u8 picture
 //! itself: colour order and normalisation belong to it, because a quantised engine folds them into its first layer.
 
+mod choice;
 mod graph;
 mod guard;
 mod input;
+mod int8;
 mod tract;
 
+pub use choice::EngineChoice;
 pub use graph::{GraphInfo, TensorInfo, inspect};
+pub use int8::Int8Engine;
 pub use tract::TractEngine;
 
+use std::time::Duration;
+
+use crate::clock::Clock;
 use crate::model::{ModelError, ModelFolder};
 use crate::preprocess::Letterboxed;
 
@@ -38,6 +45,29 @@ pub trait Session: Send {
     /// Runs the network on `input` (`height × width × 3` u8, the size of the model's input, in the model's colour
     /// order) and overwrites `outputs`. Buffers are reused: no allocation of ours after the first call.
     fn run(&mut self, input: &Letterboxed, outputs: &mut Outputs) -> Result<(), EngineError>;
+
+    /// A run in which each step is timed; empty where the engine cannot tell.
+    fn profile(
+        &mut self,
+        input: &Letterboxed,
+        outputs: &mut Outputs,
+        _clock: &dyn Clock,
+    ) -> Result<Vec<StepTime>, EngineError> {
+        self.run(input, outputs)?;
+        Ok(Vec::new())
+    }
+}
+
+/// What one step of a network cost.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StepTime {
+    /// The node of the file that the step begins with.
+    pub node: String,
+    /// "conv 1x1", "depthwise 3x3", "move", …
+    pub kind: String,
+    /// Multiplications and additions of its convolution; 0 for other steps.
+    pub operations: u64,
+    pub time: Duration,
 }
 
 #[derive(Debug, Clone, PartialEq)]

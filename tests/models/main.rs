@@ -1,6 +1,7 @@
-//! Models from their files: the engine, what it refuses, and `wayside model`.
+//! Models from their files: the engines, what it refuses, and `wayside model`.
 
 mod cli;
+mod int8;
 mod onnx;
 mod refused;
 mod run;

@@ -10,6 +10,8 @@ use tract_onnx::pb::{
 
 pub const FLOAT: i32 = 1;
 pub const UINT8: i32 = 2;
+pub const INT8: i32 = 3;
+pub const INT32: i32 = 6;
 pub const INT64: i32 = 7;
 pub const BOOL: i32 = 9;
 pub const FLOAT16: i32 = 10;
@@ -39,6 +41,13 @@ impl Net {
 
     pub fn integers(mut self, name: &str, dims: &[i64], data: &[i64]) -> Self {
         let tensor = TensorProto { data_type: INT64, int64_data: data.to_vec(), ..tensor(name, dims) };
+        self.graph.initializer.push(tensor);
+        self
+    }
+
+    /// Constants of `kind` uint8, int8 or int32.
+    pub fn quantised(mut self, name: &str, kind: i32, dims: &[i64], data: &[i32]) -> Self {
+        let tensor = TensorProto { data_type: kind, int32_data: data.to_vec(), ..tensor(name, dims) };
         self.graph.initializer.push(tensor);
         self
     }

@@ -28,7 +28,7 @@ const ROOMS: &[Room] = &[
     Room("evaluate", &[PART_FILE]),
     // The wiring.
     Room("pipeline", &["preprocess", "detect", "track", "count", "draw", "model", "engine", "source", "ledger"]),
-    Room("config", &["detect", "track", "count", "model"]),
+    Room("config", &["detect", "track", "count", "model", "engine"]),
     Room(
         "cli",
         &[
@@ -70,6 +70,9 @@ const PLACES: &[Place] = &[
     Place("Command::new", &["src/source/ffmpeg"]),
     Place("std::process::exit", &["src/cli/"]),
     Place("std::net", &[]),
+    // Only the kernels know processors.
+    Place("std::arch", &["src/engine/int8/kernel/"]),
+    Place("target_feature", &["src/engine/int8/kernel/"]),
     Place("Instant::now", &["src/clock.rs"]),
     Place("SystemTime::now", &["src/clock.rs"]),
     Place("println!", &["src/cli/"]),

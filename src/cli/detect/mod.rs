@@ -12,7 +12,7 @@ use anyhow::Context;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::detect::{DetectParams, Detector};
-use crate::engine::{Engine, TractEngine};
+use crate::engine::EngineChoice;
 use crate::model::{self, BUILT_IN};
 use crate::pipeline::Shutdown;
 use crate::source::picture_paths;
@@ -55,6 +55,10 @@ pub struct Args {
     /// A model's name (see `wayside model list`), a model folder, or an ONNX file whose head is recognised
     #[arg(long)]
     model: Option<String>,
+
+    /// What runs the network: auto (int8 where the file is quantised), tract or int8
+    #[arg(long, value_name = "NAME", default_value_t = EngineChoice::Auto)]
+    engine: EngineChoice,
 
     /// Least score of a detection, 0 to 1 [default: the model's own, else 0.25]
     #[arg(long)]
@@ -120,7 +124,7 @@ fn detector(args: &Args) -> anyhow::Result<Named> {
     if args.class_aware {
         params.groups.clear();
     }
-    let program = TractEngine.load(&model)?;
+    let program = args.engine.load(&model)?;
     let inner = Detector::new(&model.spec, program.as_ref(), &params)?;
     Ok(Named { inner, labels: model.spec.labels })
 }

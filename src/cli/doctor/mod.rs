@@ -13,7 +13,7 @@ use serde_json::json;
 
 use super::check;
 use crate::clock::{Clock, SystemClock};
-use crate::config::{Config, Counting, DatabaseConfig};
+use crate::config::{Config, Counting, DatabaseConfig, ModelConfig};
 use crate::ledger::{Finding, Severity};
 use crate::model::BUILT_IN;
 
@@ -103,9 +103,9 @@ fn examine(path: Option<&Path>, clock: &dyn Clock) -> Vec<Note> {
         }
     };
     let counting = config.as_ref().map_or_else(Counting::default, |config| config.counting.clone());
-    let name = config.as_ref().map_or(BUILT_IN, |config| &config.model.name);
+    let named = config.as_ref().map_or_else(ModelConfig::default, |config| config.model.clone());
     let mut model_notes = Vec::new();
-    let model = of("model", &mut model_notes, |findings| check::model(name, &counting, findings));
+    let model = of("model", &mut model_notes, |findings| check::model(&named, &counting, findings));
 
     let mut opened = Vec::new();
     for spec in config.iter().flat_map(|config| &config.sources) {
@@ -129,7 +129,7 @@ fn examine(path: Option<&Path>, clock: &dyn Clock) -> Vec<Note> {
     notes.extend(machine::clock(clock));
     notes.extend(model_notes);
     if let Some(model) = &model {
-        notes.push(speed::note(model, config.as_ref().map_or(0, |c: &Config| c.model.sessions), &opened, clock));
+        notes.push(speed::note(model, &named, &opened, clock));
     }
     notes.extend(database::notes(&database, vitals.as_ref(), clock));
     notes

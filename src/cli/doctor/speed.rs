@@ -4,18 +4,18 @@ use super::super::bench::{engine_alone, grey};
 use super::super::counting::sessions;
 use super::Note;
 use crate::clock::Clock;
-use crate::engine::{Engine, TractEngine};
+use crate::config::ModelConfig;
 use crate::model::ModelFolder;
 use crate::source::SourceInfo;
 
 /// Runs per session: enough to see the order of magnitude, few enough for a large network on a small board.
 const RUNS: usize = 3;
 
-/// `configured`: as `[model] sessions`. `sources`: those that could be opened.
-pub fn note(model: &ModelFolder, configured: usize, sources: &[SourceInfo], clock: &dyn Clock) -> Note {
-    let sessions = sessions(configured);
+/// `config`: `[model]`. `sources`: those that could be opened.
+pub fn note(model: &ModelFolder, config: &ModelConfig, sources: &[SourceInfo], clock: &dyn Clock) -> Note {
+    let sessions = sessions(config.sessions);
     let measured = || -> anyhow::Result<(f64, f64)> {
-        let program = TractEngine.load(model)?;
+        let program = config.engine.load(model)?;
         let (times, rate) = engine_alone(program.as_ref(), &grey(model), sessions, RUNS, clock)?;
         let ms = times.iter().map(|time| time.as_secs_f64() * 1e3).fold(f64::INFINITY, f64::min);
         Ok((ms, rate))

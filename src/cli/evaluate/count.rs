@@ -83,7 +83,7 @@ fn count_clip(clip: &ClipLine, args: &CountArgs, shutdown: &Shutdown) -> anyhow:
             let config = Config::load(path)?;
             (config.counting, config.model)
         }
-        None => (Counting::default(), ModelConfig { name: BUILT_IN.into(), sessions: 0 }),
+        None => (Counting::default(), ModelConfig { name: BUILT_IN.into(), ..ModelConfig::default() }),
     };
     if let Some(name) = &args.model {
         model.name.clone_from(name);

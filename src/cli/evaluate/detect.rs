@@ -12,7 +12,7 @@ use super::classes::{Scored, apart, as_one};
 use super::detect_report::{Header, as_json, as_table};
 use crate::detect::{DetectParams, Detector};
 use crate::detection::Detection;
-use crate::engine::{Engine, TractEngine};
+use crate::engine::EngineChoice;
 use crate::evaluate::detect::coco::{self, ResultRow, write_results};
 use crate::evaluate::detect::{Found, Labelled, Picture, Rect, Truth, TruthPicture, evaluate, yolo};
 use crate::frame::Frame;
@@ -44,6 +44,9 @@ pub struct DetectArgs {
     /// Name of a model, a model folder, or an ONNX file [default: the built-in one, which only sees the synthetic road].
     #[arg(long)]
     model: Option<String>,
+    /// What runs the network: auto (int8 where the file is quantised), tract or int8
+    #[arg(long, value_name = "NAME", default_value_t = EngineChoice::Auto)]
+    engine: EngineChoice,
     /// Score all classes as one kind.
     #[arg(long)]
     agnostic: bool,
@@ -81,7 +84,7 @@ pub fn run(args: &DetectArgs) -> anyhow::Result<ExitCode> {
     (params.score_threshold, params.iou_threshold) = (args.score, args.iou);
     let labels = model.spec.labels.iter().zip(&scored.of_label);
     params.classes = labels.filter(|(_, class)| class.is_some()).map(|(label, _)| label.clone()).collect();
-    let program = TractEngine.load(&model)?;
+    let program = args.engine.load(&model)?;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let sessions = args.sessions.unwrap_or(cores).clamp(1, paths.len());
     let detectors: Vec<Detector> =

@@ -10,7 +10,7 @@ use serde::de::{Deserialize, IntoDeserializer};
 
 use super::{golden, word};
 use crate::detect::{DetectParams, Detector};
-use crate::engine::{Engine, TractEngine};
+use crate::engine::EngineChoice;
 use crate::model::{self, ColorOrder, Draft, Graph, HeadKind, Hints, ModelFolder, Resize, Scores};
 
 /// Makes a model folder of an ONNX file, after the network has run once.
@@ -149,7 +149,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let spec = model::recognise(&args.file, &bytes, hints)?;
     // Proved before anything is written; the user's file still has the sha256 that was just computed, or is refused.
     let proved = ModelFolder { spec: spec.clone(), graph: Graph::File(args.file) };
-    let program = TractEngine.load(&proved)?;
+    let program = EngineChoice::Auto.load(&proved)?;
     let mut detector =
         Detector::new(&spec, program.as_ref(), &DetectParams::for_model(&spec)).with_context(|| proved.to_string())?;
     let draft = Draft::write(&output, &spec, &bytes, args.force)?;

@@ -1,0 +1,101 @@
+//! Operations on one element after the other. They are plain Rust, compiled once per instruction set; the compiler neither
+//! reorders nor fuses float operations, so all of them give the same bytes.
+
+use super::Affine;
+
+/// 1.5 · 2²³: adding it to a small float rounds that to a whole number, half to even, which then stands in the sum's low bits.
+const ROUND: f32 = 12_582_912.0;
+
+/// The byte for `x`, a value in units of the scale; NaN gives 0.
+#[inline(always)]
+fn byte(x: f32, zero: u8) -> u8 {
+    let (low, high) = (-f32::from(zero), 255.0 - f32::from(zero));
+    let x = if x > low { x } else { low };
+    let x = if x < high { x } else { high };
+    ((x + ROUND).to_bits() as u8).wrapping_add(zero)
+}
+
+#[inline(always)]
+fn value(q: u8, of: Affine) -> f32 {
+    (i32::from(q) - i32::from(of.zero)) as f32 * of.scale
+}
+
+#[inline(always)]
+pub(super) fn quantize(a: &[f32], scale: f32, zero: u8, out: &mut [u8]) {
+    for (out, &x) in out.iter_mut().zip(a) {
+        *out = byte(x / scale, zero);
+    }
+}
+
+#[inline(always)]
+pub(super) fn add_u8(a: &[u8], pa: Affine, b: &[u8], pb: Affine, po: Affine, out: &mut [u8]) {
+    for ((out, &a), &b) in out.iter_mut().zip(a).zip(b) {
+        *out = byte((value(a, pa) + value(b, pb)) / po.scale, po.zero);
+    }
+}
+
+#[inline(always)]
+pub(super) fn mul_u8(a: &[u8], pa: Affine, b: &[u8], pb: Affine, po: Affine, out: &mut [u8]) {
+    for ((out, &a), &b) in out.iter_mut().zip(a).zip(b) {
+        *out = byte(value(a, pa) * value(b, pb) / po.scale, po.zero);
+    }
+}
+
+#[inline(always)]
+pub(super) fn max_u8(a: &[u8], inout: &mut [u8]) {
+    for (x, &a) in inout.iter_mut().zip(a) {
+        *x = a.max(*x);
+    }
+}
+
+#[inline(always)]
+pub(super) fn lookup_f32(table: &[f32; 256], a: &[u8], out: &mut [f32]) {
+    for (out, &q) in out.iter_mut().zip(a) {
+        *out = table[usize::from(q)];
+    }
+}
+
+#[inline(always)]
+pub(super) fn exp_f32(inout: &mut [f32]) {
+    for x in inout {
+        *x = exp(*x);
+    }
+}
+
+#[inline(always)]
+pub(super) fn sigmoid_f32(inout: &mut [f32]) {
+    for x in inout {
+        *x = 1.0 / (1.0 + exp(-*x));
+    }
+}
+
+/// `x · sigmoid(x)`.
+#[inline(always)]
+pub(super) fn silu_f32(inout: &mut [f32]) {
+    for x in inout {
+        *x *= 1.0 / (1.0 + exp(-*x));
+    }
+}
+
+/// eˣ within 2 units in the last place: `x = n·ln 2 + r`, a polynomial in `r` (Cephes' expf), times 2ⁿ in two steps, so that the ends
+/// of the range come out as 0, subnormal or infinite.
+#[inline(always)]
+fn exp(x: f32) -> f32 {
+    let x = if x > 89.0 { 89.0 } else { x };
+    let x = if x < -104.0 { -104.0 } else { x };
+    let rounded = x * std::f32::consts::LOG2_E + ROUND;
+    let n = rounded - ROUND;
+    let r = x - n * 0.693_359_4 - n * -2.121_944_4e-4;
+    let mut p = 1.987_569_1e-4;
+    for coefficient in [1.398_2e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_5e-1, 0.5] {
+        p = p * r + coefficient;
+    }
+    let y = p * (r * r) + r + 1.0;
+    let n = rounded.to_bits().wrapping_sub(ROUND.to_bits()) as i32;
+    y * power_of_two(n >> 1) * power_of_two(n.wrapping_sub(n >> 1))
+}
+
+#[inline(always)]
+fn power_of_two(n: i32) -> f32 {
+    f32::from_bits((n.wrapping_add(127) << 23) as u32)
+}

@@ -1,0 +1,84 @@
+//! Rows of a picture with its padding in place, kept while a kernel moves down.
+
+use super::super::view::Pixels;
+use crate::engine::int8::node::Window;
+
+/// The last `kernel` rows of the input, padded left and right, in a ring.
+pub(super) struct Rows<'a, T> {
+    input: &'a [T],
+    pixels: Pixels,
+    window: Window,
+    /// One value per channel, or one for all.
+    pad: &'a [T],
+    ring: &'a mut [T],
+    /// Numbers of a padded row.
+    len: usize,
+    /// Distance of rows in the ring: slack behind each, so that copies of fixed size may run over.
+    step: usize,
+    /// First input row (padding counted) that is not in the ring yet.
+    next: usize,
+}
+
+/// Behind each row, for copies of fixed size.
+pub(super) const SLACK: usize = 32;
+
+/// Numbers of a padded row.
+pub(super) fn row_len(pixels: &Pixels, window: &Window) -> usize {
+    let width = ((window.out[1] - 1) * window.stride[1] + window.kernel[1]).max(window.before[1] + pixels.width);
+    width * pixels.channels
+}
+
+/// Numbers of a ring.
+pub(super) fn ring_len(pixels: &Pixels, window: &Window) -> usize {
+    (row_len(pixels, window) + SLACK) * window.kernel[0]
+}
+
+impl<'a, T: Copy> Rows<'a, T> {
+    /// `ring`: of [`ring_len`].
+    pub fn new(input: &'a [T], pixels: Pixels, window: Window, pad: &'a [T], ring: &'a mut [T]) -> Self {
+        let len = row_len(&pixels, &window);
+        Self { input, pixels, window, pad, ring, len, step: len + SLACK, next: 0 }
+    }
+
+    /// Brings the rows that output row `y` needs into the ring. Rows are asked for from the top to the bottom.
+    pub fn advance(&mut self, y: usize) {
+        let first = y * self.window.stride[0];
+        for row in first.max(self.next)..first + self.window.kernel[0] {
+            let slot = row % self.window.kernel[0] * self.step;
+            let target = &mut self.ring[slot..slot + self.len];
+            let Pixels { height, width, channels, pitch, .. } = self.pixels;
+            match row.checked_sub(self.window.before[0]).filter(|row| *row < height) {
+                None => fill(target, self.pad),
+                Some(row) => {
+                    let (left, rest) = target.split_at_mut(self.window.before[1] * channels);
+                    let (inner, right) = rest.split_at_mut(width * channels);
+                    fill(left, self.pad);
+                    fill(right, self.pad);
+                    let input = &self.input[row * width * pitch..];
+                    match pitch == channels {
+                        true => inner.copy_from_slice(&input[..width * channels]),
+                        false => {
+                            for (to, from) in inner.chunks_exact_mut(channels).zip(input.chunks(pitch)) {
+                                to.copy_from_slice(&from[..channels]);
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        self.next = first + self.window.kernel[0];
+    }
+
+    /// Padded input row `ky` of the window at output row `y`, with [`SLACK`] behind it.
+    pub fn row(&self, y: usize, ky: usize) -> &[T] {
+        let slot = (y * self.window.stride[0] + ky) % self.window.kernel[0] * self.step;
+        &self.ring[slot..slot + self.step]
+    }
+}
+
+fn fill<T: Copy>(target: &mut [T], pad: &[T]) {
+    match pad {
+        [value] => target.fill(*value),
+        channels => target.chunks_mut(channels.len()).for_each(|pixel| pixel.copy_from_slice(&channels[..pixel.len()])),
+    }
+}
