@@ -7,6 +7,8 @@ pub trait Clock: Send + Sync {
     fn mono(&self) -> Duration;
     /// Unix time in microseconds, as far as the machine knows it.
     fn wall(&self) -> i64;
+    /// Lets `time` pass: for short steps of a longer wait that looks round in between.
+    fn sleep(&self, time: Duration);
 }
 
 /// The machine's own clocks.
@@ -33,5 +35,9 @@ impl Clock for SystemClock {
             Ok(since) => since.as_micros() as i64,
             Err(before) => -(before.duration().as_micros() as i64),
         }
+    }
+
+    fn sleep(&self, time: Duration) {
+        std::thread::sleep(time);
     }
 }

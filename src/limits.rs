@@ -37,6 +37,14 @@ pub const MAX_MP4_INDEX_BYTES: u64 = 128 * 1024 * 1024;
 /// damaged table.
 pub const MAX_SAMPLE_BYTES: u32 = 32 * 1024 * 1024;
 
+/// Pictures per second that a camera may send. The fastest cameras for a mast have 120; a command that sends more does
+/// not wait for its own pictures, and would only keep the processor busy with what is thrown away.
+pub const MAX_CAMERA_FPS: f64 = 240.0;
+
+/// A camera that sends no picture for this long has stalled, and is opened anew. USB cameras take up to two seconds after
+/// they are switched on, `rpicam-vid` three.
+pub const CAMERA_STALL: std::time::Duration = std::time::Duration::from_secs(8);
+
 /// Whether a picture of this size may be decoded; `Err` holds one line without the file's name.
 pub fn check_picture_size(width: u32, height: u32) -> Result<(), String> {
     if width == 0 || height == 0 {

@@ -8,6 +8,7 @@ use crate::config::{Config, Counting, SourceConfig};
 use crate::engine::{Engine, TractEngine};
 use crate::ledger::{self, Finding, Severity};
 use crate::model::{self, BUILT_IN, ModelFolder};
+use crate::source::Live;
 
 /// Checks a config, its model, sources and database.
 ///
@@ -108,7 +109,7 @@ fn model(name: &str, counting: &Counting, findings: &mut Vec<Finding>) -> Option
 /// Opens it, and puts its lines on the picture.
 fn source(spec: &SourceConfig, model: &ModelFolder, findings: &mut Vec<Finding>) {
     let checked = || -> anyhow::Result<(u32, u32)> {
-        let source = counting::open_source(spec, model)?;
+        let source = counting::open_source(spec, model, &Live::default())?;
         let (width, height) = (source.info().width, source.info().height);
         spec.lines.iter().try_for_each(|line| line.on_picture(width, height).map(|_| ()))?;
         Ok((width, height))

@@ -29,7 +29,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let config = Config::load(&args.config)?;
     let shutdown = Shutdown::new();
     shutdown.on_signals().context("cannot listen to signals")?;
-    let options = Options { quiet: args.quiet, ..Options::default() };
+    let options = Options { quiet: args.quiet, patient: true, ..Options::default() };
     let outcome = counting::count(&config, options, &shutdown)?;
     println!("{}", outcome.table);
     Ok(outcome.close(&config))

@@ -142,7 +142,8 @@ impl Letterbox {
         let vertical = Axis { samples: height, count: rows, first: 0.5 * step_y - 0.5, step: step_y };
         // Colour lies horizontally on every second sample of Y. Vertically 4:2:2 has it in every row, 4:2:0 (H.264,
         // chroma_sample_loc_type 0, what cameras write) in the middle between two rows of Y.
-        let across = Axis { samples: width.div_ceil(2), first: horizontal.first / 2.0, step: step_x / 2.0, ..horizontal };
+        let across =
+            Axis { samples: width.div_ceil(2), first: horizontal.first / 2.0, step: step_x / 2.0, ..horizontal };
         let down = Axis { samples: height.div_ceil(2), first: step_y / 4.0 - 0.5, step: step_y / 2.0, ..vertical };
         match format {
             PixelFormat::Rgb8 => self.rgb.plan(horizontal, vertical),

@@ -3,14 +3,17 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::camera;
+use super::camera_spec::CameraSpec;
 use super::every::Every;
 use super::ffmpeg::Ffmpeg;
+use super::live::Live;
 use super::pictures::{self, Pictures};
 use super::scene::SceneSource;
 use super::{Source, SourceError};
 
 /// How a source is to be read.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct OpenOptions {
     /// Unix time of the first frame in microseconds; without it frames have no wall time.
     pub start: Option<i64>,
@@ -18,16 +21,23 @@ pub struct OpenOptions {
     pub every: u32,
     /// Pictures have no times of their own: this many are taken as one second. Above 0.
     pub picture_fps: f64,
+    /// For cameras.
+    pub live: Live,
 }
 
 impl Default for OpenOptions {
     /// All frames, no wall time, one picture a second.
     fn default() -> Self {
-        Self { start: None, every: 1, picture_fps: 1.0 }
+        Self { start: None, every: 1, picture_fps: 1.0, live: Live::default() }
     }
 }
 
-/// Opens a video file, a picture, a folder or glob of pictures, or `scene:NAME`.
+/// Whether `spec` names a camera, which is waited for and does not end. A misspelt camera is one too.
+pub fn is_camera(spec: &str) -> bool {
+    CameraSpec::parse(spec).is_some()
+}
+
+/// Opens a video file, a picture, a folder or glob of pictures, `scene:NAME`, or a camera.
 pub fn open(spec: &str, options: &OpenOptions) -> Result<Box<dyn Source>, SourceError> {
     let source = open_all(spec, options)?;
     Ok(match options.every {
@@ -39,6 +49,13 @@ pub fn open(spec: &str, options: &OpenOptions) -> Result<Box<dyn Source>, Source
 fn open_all(spec: &str, options: &OpenOptions) -> Result<Box<dyn Source>, SourceError> {
     if spec.starts_with("scene:") {
         return Ok(Box::new(SceneSource::open(spec)?.starting_at(options.start)));
+    }
+    if let Some(camera) = CameraSpec::parse(spec) {
+        let unreadable = |reason| SourceError::Unreadable { path: spec.into(), reason };
+        if options.start.is_some() {
+            return Err(unreadable("a camera has its own wall times: leave `start` out".into()));
+        }
+        return camera::open(spec, camera.map_err(unreadable)?, &options.live);
     }
     let path = Path::new(spec);
     match std::fs::metadata(path) {
@@ -91,7 +108,7 @@ fn open_missing(spec: &str, options: &OpenOptions) -> Result<Box<dyn Source>, So
             Err(error) => unreadable(format!("this pattern is wrong: {error}")),
         };
     }
-    unreadable("no such file or folder (a video, a picture, a folder or glob of pictures, or scene:NAME)".into())
+    unreadable("no such file or folder (a video, a picture, a folder or glob of pictures, scene:NAME, or a camera: v4l:/dev/video0)".into())
 }
 
 fn open_pictures(spec: &str, paths: Vec<PathBuf>, options: &OpenOptions) -> Result<Box<dyn Source>, SourceError> {
