@@ -49,7 +49,7 @@ fn noise() -> impl FnMut() -> f32 {
 
 fn letterbox(c: &mut Criterion) {
     for (name, width, height) in [("1080p", 1920, 1080), ("720p", 1280, 720)] {
-        for format in [PixelFormat::Rgb8, PixelFormat::I420] {
+        for format in [PixelFormat::Rgb8, PixelFormat::I420, PixelFormat::Nv12, PixelFormat::Yuyv] {
             let mut frame = Frame::default();
             frame.reshape(width, height, format);
             let mut next = noise();

@@ -8,11 +8,7 @@ pub trait Clock: Send + Sync {
     fn mono(&self) -> Duration;
     /// Unix time in microseconds, as far as the machine knows it.
     fn wall(&self) -> i64;
-    /// Waits for this long.
-    fn sleep(&self, time: Duration) {
-        std::thread::sleep(time);
-    }
-}
+    /// Lets `time` pass.}
 
 /// The machine's own clocks.
 pub struct SystemClock {

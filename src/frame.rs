@@ -14,14 +14,19 @@ pub struct Stamp {
     pub wall: Option<i64>,
 }
 
-/// How `Frame::data` holds the pixels. All planes are packed: no padding between rows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+/// How `Frame::data` holds the pixels. All planes are packed: no padding between rows. Y, U and V are BT.601 in limited
+/// range.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum PixelFormat {
     /// `height × width × 3` bytes, red first.
     #[default]
     Rgb8,
-    /// Y (`h × w`), then U and V (each `⌈h/2⌉ × ⌈w/2⌉`), limited range, BT.601: what H.264 decoders give.
+    /// Y (`h × w`), then U and V (each `⌈h/2⌉ × ⌈w/2⌉`): what H.264 decoders give.
     I420,
+    /// Y (`h × w`), then U and V side by side (`⌈h/2⌉ × ⌈w/2⌉ × 2`): what image processors of boards give.
+    Nv12,
+    /// `h × ⌈w/2⌉` times Y U Y V: two pixels that share their colour. What USB cameras give.
+    Yuyv,
 }
 
 impl PixelFormat {
@@ -30,7 +35,8 @@ impl PixelFormat {
         let (w, h) = (width as usize, height as usize);
         match self {
             PixelFormat::Rgb8 => w * h * 3,
-            PixelFormat::I420 => w * h + 2 * w.div_ceil(2) * h.div_ceil(2),
+            PixelFormat::I420 | PixelFormat::Nv12 => w * h + 2 * w.div_ceil(2) * h.div_ceil(2),
+            PixelFormat::Yuyv => w.div_ceil(2) * 4 * h,
         }
     }
 }

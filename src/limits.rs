@@ -49,6 +49,13 @@ pub const SCARCE_DAYS: u64 = 30;
 
 /// Age of the last mark at which a running counter sees nothing: marks are written each ten seconds.
 pub const SILENT_MARK: std::time::Duration = std::time::Duration::from_secs(60);
+/// Pictures per second that a camera may send. The fastest cameras for a mast have 120; a command that sends more does
+/// not wait for its own pictures, and would only keep the processor busy with what is thrown away.
+pub const MAX_CAMERA_FPS: f64 = 240.0;
+
+/// A camera that sends no picture for this long has stalled, and is opened anew. USB cameras take up to two seconds after
+/// they are switched on, `rpicam-vid` three.
+pub const CAMERA_STALL: std::time::Duration = std::time::Duration::from_secs(8);
 
 /// Whether a picture of this size may be decoded; `Err` holds one line without the file's name.
 pub fn check_picture_size(width: u32, height: u32) -> Result<(), String> {

@@ -142,7 +142,7 @@ fn a_frame_allocates_nothing_after_the_first() {
     for (spec, shapes, low, high) in cases {
         // The first frame is the busiest; a later one needs no more room.
         let (busy, calm) = (outputs(shapes, 1.0, low, high), outputs(shapes, 0.8, low, high));
-        for format in [PixelFormat::Rgb8, PixelFormat::I420] {
+        for format in [PixelFormat::Rgb8, PixelFormat::I420, PixelFormat::Nv12, PixelFormat::Yuyv] {
             let mut frame = Frame::default();
             frame.reshape(641, 359, format);
             let mut stages = Stages::new(&spec, shapes);

@@ -17,7 +17,7 @@ use crate::geometry::Point;
 use crate::model::{self, ModelFolder};
 use crate::pipeline::{Shutdown, parallel};
 use crate::preprocess::{Letterbox, Letterboxed};
-use crate::source::{Predecoded, Source};
+use crate::source::{Live, Predecoded, Source};
 use crate::track::Tracker;
 
 /// Measures each stage and the whole.
@@ -263,7 +263,7 @@ fn bench_whole(args: &Args) -> anyhow::Result<ExitCode> {
         let source = match args.decode {
             true => None,
             false => {
-                let source = counting::open_source(&config.sources[0], &model)?;
+                let source = counting::open_source(&config.sources[0], &model, &Live::default())?;
                 Some(Box::new(Predecoded::new(source, frames.len())?) as Box<dyn Source>)
             }
         };
@@ -328,7 +328,7 @@ fn decode(
     config: &Config,
     clock: &dyn Clock,
 ) -> anyhow::Result<(Vec<Frame>, Timing)> {
-    let mut source = counting::open_source(&config.sources[0], model)?;
+    let mut source = counting::open_source(&config.sources[0], model, &Live::default())?;
     let (mut frames, mut times) = (Vec::new(), Vec::new());
     let mut frame = Frame::default();
     while frames.len() < args.frames.max(1) {

@@ -6,10 +6,9 @@ use std::process::ExitCode;
 
 use super::counting;
 use crate::config::{Config, Counting, ModelConfig, SourceConfig};
-use crate::engine::EngineChoice;
 use crate::ledger::{self, Finding, Severity};
-use crate::model::{self, BUILT_IN, ModelFolder};
-use crate::source::SourceInfo;
+use crate::model::{self, ModelFolder};
+use crate::source::{Live, SourceInfo};
 
 /// Checks a config, its model, sources and database.
 ///
@@ -112,7 +111,7 @@ pub fn model(config: &ModelConfig, counting: &Counting, findings: &mut Vec<Findi
 /// Opens it, and puts its lines on the picture.
 pub fn source(spec: &SourceConfig, model: &ModelFolder, findings: &mut Vec<Finding>) -> Option<SourceInfo> {
     let checked = || -> anyhow::Result<SourceInfo> {
-        let source = counting::open_source(spec, model)?;
+        let source = counting::open_source(spec, model, &Live::default())?;
         let (width, height) = (source.info().width, source.info().height);
         spec.lines.iter().try_for_each(|line| line.on_picture(width, height).map(|_| ()))?;
         Ok(source.info().clone())

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::Context;
 
@@ -18,7 +19,7 @@ use crate::model::{self, ModelFolder};
 use crate::pipeline::{
     self, Counter, Job, Observer, Recorder, Shutdown, SourceJob, SourceStats, Stats, Summary, Watchdog,
 };
-use crate::source::{self, OpenOptions, Source};
+use crate::source::{self, Live, OpenOptions, Source};
 use crate::track::Tracker;
 
 /// What differs between the verbs.
@@ -35,6 +36,8 @@ pub struct Options {
     /// Keep every crossing for the caller: not for a run of months.
     pub keep: bool,
     pub quiet: bool,
+    /// A camera that is missing at the start is waited for, as one that goes away later is.
+    pub patient: bool,
     /// Store nothing.
     pub no_database: bool,
     /// Log what happens, as a service does, in place of a progress bar.
@@ -102,10 +105,13 @@ pub fn count(config: &Config, mut options: Options, shutdown: &Shutdown) -> anyh
 
     let model = model::find(&config.model.name)?;
     let mut opened = Vec::new();
+    let asked = shutdown.clone();
+    let going = Arc::new(move || !asked.draining());
+    let live = Live { clock: Arc::new(SystemClock::new()), going, patient: options.patient };
     for source in &config.sources {
         opened.push(match options.replace_source.take() {
             Some(replacement) => replacement,
-            None => open_source(source, &model)?,
+            None => open_source(source, &model, &live)?,
         });
     }
     let program = config.model.engine.load(&model)?;
@@ -156,9 +162,14 @@ pub fn count(config: &Config, mut options: Options, shutdown: &Shutdown) -> anyh
 }
 
 /// Opens a source as it is configured.
-pub fn open_source(spec: &SourceConfig, model: &ModelFolder) -> anyhow::Result<Box<dyn Source>> {
-    let options =
-        OpenOptions { start: spec.start, every: spec.every, realtime: spec.realtime, ..OpenOptions::default() };
+pub fn open_source(spec: &SourceConfig, model: &ModelFolder, live: &Live) -> anyhow::Result<Box<dyn Source>> {
+    let options = OpenOptions {
+        start: spec.start,
+        every: spec.every,
+        realtime: spec.realtime,
+        live: live.clone(),
+        ..OpenOptions::default()
+    };
     let source = source::open(&spec.input, &options)?;
     if model.is_test_network() && !spec.input.starts_with("scene:") {
         anyhow::bail!(

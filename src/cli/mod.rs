@@ -2,6 +2,7 @@
 //! could want; a verb reads its arguments, calls the rooms, and prints.
 
 mod bench;
+mod cameras;
 mod check;
 mod console;
 mod count;
@@ -35,6 +36,7 @@ enum Verb {
     Detect(detect::Args),
     Run(run::Args),
     Report(report::Args),
+    Cameras(cameras::Args),
     Check(check::Args),
     Doctor(doctor::Args),
     Model(model::Args),
@@ -54,6 +56,7 @@ pub fn main() -> ExitCode {
         Verb::Detect(args) => detect::run(args),
         Verb::Run(args) => run::run(args),
         Verb::Report(args) => report::run(args),
+        Verb::Cameras(args) => cameras::run(args),
         Verb::Check(args) => check::run(args),
         Verb::Doctor(args) => doctor::run(args),
         Verb::Model(args) => model::run(args),

@@ -56,7 +56,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         config.database.path.display()
     );
 
-    let options = Options { quiet: args.quiet, journal, watchdog, ..Options::default() };
+    let options = Options { quiet: args.quiet, patient: true, journal, watchdog, ..Options::default() };
     let outcome = counting::count(&config, options, &shutdown)?;
     match journal {
         true => outcome.remarks(&config).iter().for_each(|line| log::info!("{line}")),

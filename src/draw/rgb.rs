@@ -12,13 +12,15 @@ pub fn rgb_from_frame(frame: &Frame, picture: &mut RgbImage) {
     data.resize(PixelFormat::Rgb8.bytes(frame.width, frame.height), 0);
     match frame.format {
         PixelFormat::Rgb8 => data.copy_from_slice(&frame.data),
-        PixelFormat::I420 => planes_to_rgb(frame, &mut data),
+        PixelFormat::I420 => i420_to_rgb(frame, &mut data),
+        PixelFormat::Nv12 => nv12_to_rgb(frame, &mut data),
+        PixelFormat::Yuyv => yuyv_to_rgb(frame, &mut data),
     }
     // The buffer was sized for exactly this picture, so the conversion cannot fail.
     *picture = RgbImage::from_raw(frame.width, frame.height, data).unwrap_or_default();
 }
 
-fn planes_to_rgb(frame: &Frame, rgb: &mut [u8]) {
+fn i420_to_rgb(frame: &Frame, rgb: &mut [u8]) {
     let (width, height) = (frame.width as usize, frame.height as usize);
     let half = width.div_ceil(2);
     let (luma, chroma) = frame.data.split_at(width * height);
@@ -28,6 +30,29 @@ fn planes_to_rgb(frame: &Frame, rgb: &mut [u8]) {
         let (blue, red) = (&blue[at..at + half], &red[at..at + half]);
         for (x, (pixel, luma)) in row.chunks_exact_mut(3).zip(luma).enumerate() {
             pixel.copy_from_slice(&yuv_to_rgb(*luma, blue[x / 2], red[x / 2]));
+        }
+    }
+}
+
+fn nv12_to_rgb(frame: &Frame, rgb: &mut [u8]) {
+    let (width, height) = (frame.width as usize, frame.height as usize);
+    let (luma, chroma) = frame.data.split_at(width * height);
+    for (y, (row, luma)) in rgb.chunks_exact_mut(width * 3).zip(luma.chunks_exact(width)).enumerate() {
+        let colours = &chroma[y / 2 * width.next_multiple_of(2)..];
+        for (x, (pixel, luma)) in row.chunks_exact_mut(3).zip(luma).enumerate() {
+            pixel.copy_from_slice(&yuv_to_rgb(*luma, colours[x / 2 * 2], colours[x / 2 * 2 + 1]));
+        }
+    }
+}
+
+fn yuyv_to_rgb(frame: &Frame, rgb: &mut [u8]) {
+    let width = frame.width as usize;
+    let rows = frame.data.chunks_exact(width.next_multiple_of(2) * 2);
+    for (row, packed) in rgb.chunks_exact_mut(width * 3).zip(rows) {
+        for (pixels, [first, u, second, v]) in row.chunks_mut(6).zip(packed.as_chunks().0) {
+            for (pixel, luma) in pixels.chunks_exact_mut(3).zip([first, second]) {
+                pixel.copy_from_slice(&yuv_to_rgb(*luma, *u, *v));
+            }
         }
     }
 }
@@ -108,6 +133,15 @@ mod tests {
         rgb_from_frame(&frame, &mut picture);
         assert_eq!(picture.dimensions(), (3, 1));
         assert!(picture.get_pixel(0, 0).0[0] > 250 && picture.get_pixel(2, 0).0[2] > 250, "{picture:?}");
+        let packed = [
+            (PixelFormat::Nv12, vec![81, 81, 41, 90, 240, 240, 110]),
+            (PixelFormat::Yuyv, vec![81, 90, 81, 240, 41, 240, 0, 110]),
+        ];
+        for (format, data) in packed {
+            let mut same = RgbImage::default();
+            rgb_from_frame(&Frame { format, data, ..frame.clone() }, &mut same);
+            assert_eq!(same, picture, "{format:?}");
+        }
     }
 
     #[test]

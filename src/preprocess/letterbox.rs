@@ -13,7 +13,8 @@
 //!
 //! None is better beyond noise, and bilinear reads the fewest pixels.
 //!
-//! I420 is resampled plane by plane and converted to RGB at the network's size: no full-size RGB picture is made.
+//! Y, U and V are resampled as they lie (plane by plane, or interleaved) and converted to RGB at the network's size: no
+//! full-size RGB picture is made.
 //! Not here: normalisation (engine/), the way back of the boxes ([`Transform::to_picture`]).
 
 use super::resample::{Axis, Resampler};
@@ -71,8 +72,14 @@ pub struct Letterbox {
     rgb: Resampler<3>,
     luma: Resampler<1>,
     chroma: Resampler<1>,
+    /// U and V side by side (NV12); Y with its half of the colour (YUYV).
+    pairs: Resampler<2>,
+    /// Y U Y V.
+    quads: Resampler<4>,
     /// One resampled row of Y, U and V.
     yuv: [Vec<u8>; 3],
+    /// One resampled row of pairs or quads.
+    interleaved: Vec<u8>,
 }
 
 impl Letterbox {
@@ -84,7 +91,10 @@ impl Letterbox {
             rgb: Resampler::default(),
             luma: Resampler::default(),
             chroma: Resampler::default(),
+            pairs: Resampler::default(),
+            quads: Resampler::default(),
             yuv: Default::default(),
+            interleaved: Vec::new(),
         }
     }
 
@@ -107,11 +117,18 @@ impl Letterbox {
         }
         out.transform = self.placement.transform(width, height);
         self.pad(&mut out.pixels);
-        match (frame.format, self.input.color) {
-            (PixelFormat::Rgb8, ColorOrder::Rgb) => self.resize_rgb::<false>(&frame.data, &mut out.pixels),
-            (PixelFormat::Rgb8, ColorOrder::Bgr) => self.resize_rgb::<true>(&frame.data, &mut out.pixels),
-            (PixelFormat::I420, ColorOrder::Rgb) => self.resize_i420::<false>(frame, &mut out.pixels),
-            (PixelFormat::I420, ColorOrder::Bgr) => self.resize_i420::<true>(frame, &mut out.pixels),
+        match self.input.color {
+            ColorOrder::Rgb => self.resize::<false>(frame, &mut out.pixels),
+            ColorOrder::Bgr => self.resize::<true>(frame, &mut out.pixels),
+        }
+    }
+
+    fn resize<const BGR: bool>(&mut self, frame: &Frame, pixels: &mut [u8]) {
+        match frame.format {
+            PixelFormat::Rgb8 => self.resize_rgb::<BGR>(&frame.data, pixels),
+            PixelFormat::I420 => self.resize_i420::<BGR>(frame, pixels),
+            PixelFormat::Nv12 => self.resize_nv12::<BGR>(frame, pixels),
+            PixelFormat::Yuyv => self.resize_yuyv::<BGR>(&frame.data, pixels),
         }
     }
 
@@ -123,24 +140,29 @@ impl Letterbox {
         // The middle of output pixel i lies at (i + 0.5) · step; that of source sample j at j + 0.5.
         let horizontal = Axis { samples: width, count: columns, first: 0.5 * step_x - 0.5, step: step_x };
         let vertical = Axis { samples: height, count: rows, first: 0.5 * step_y - 0.5, step: step_y };
+        // Colour lies horizontally on every second sample of Y. Vertically 4:2:2 has it in every row, 4:2:0 (H.264,
+        // chroma_sample_loc_type 0, what cameras write) in the middle between two rows of Y.
+        let across =
+            Axis { samples: width.div_ceil(2), first: horizontal.first / 2.0, step: step_x / 2.0, ..horizontal };
+        let down = Axis { samples: height.div_ceil(2), first: step_y / 4.0 - 0.5, step: step_y / 2.0, ..vertical };
         match format {
             PixelFormat::Rgb8 => self.rgb.plan(horizontal, vertical),
             PixelFormat::I420 => {
                 self.luma.plan(horizontal, vertical);
-                // Where 4:2:0 has its colour (H.264, chroma_sample_loc_type 0, what cameras write): horizontally on
-                // every second sample of Y, vertically in the middle between two rows of Y.
-                let across = Axis {
-                    samples: width.div_ceil(2),
-                    first: horizontal.first / 2.0,
-                    step: step_x / 2.0,
-                    ..horizontal
-                };
-                let down =
-                    Axis { samples: height.div_ceil(2), first: step_y / 4.0 - 0.5, step: step_y / 2.0, ..vertical };
                 self.chroma.plan(across, down);
-                self.yuv.iter_mut().for_each(|row| row.resize(columns, 0));
+            }
+            PixelFormat::Nv12 => {
+                self.luma.plan(horizontal, vertical);
+                self.pairs.plan(across, down);
+                self.interleaved.resize(columns * 2, 0);
+            }
+            PixelFormat::Yuyv => {
+                self.pairs.plan_rows_of(width.next_multiple_of(2), horizontal, vertical);
+                self.quads.plan(across, vertical);
+                self.interleaved.resize(columns * 4, 0);
             }
         }
+        self.yuv.iter_mut().for_each(|row| row.resize(columns, 0));
         self.planned = Some((width as u32, height as u32, format));
     }
 
@@ -172,6 +194,38 @@ impl Letterbox {
             self.luma.row::<false>(luma, y, y_row);
             self.chroma.row::<false>(blue, y, u_row);
             self.chroma.row::<false>(red, y, v_row);
+            yuv::row::<BGR>(y_row, u_row, v_row, line);
+        }
+    }
+
+    fn resize_nv12<const BGR: bool>(&mut self, frame: &Frame, pixels: &mut [u8]) {
+        let (luma, chroma) = frame.data.split_at(frame.width as usize * frame.height as usize);
+        let [y_row, u_row, v_row] = &mut self.yuv;
+        let uv_row = &mut self.interleaved[..u_row.len() * 2];
+        for (y, line) in covered(self.placement, self.input.width, pixels).enumerate() {
+            self.luma.row::<false>(luma, y, y_row);
+            self.pairs.row::<false>(chroma, y, uv_row);
+            for ((uv, u), v) in uv_row.as_chunks().0.iter().zip(&mut *u_row).zip(&mut *v_row) {
+                [*u, *v] = *uv;
+            }
+            yuv::row::<BGR>(y_row, u_row, v_row, line);
+        }
+    }
+
+    /// Y and colour are resampled apart, each with its own neighbours, and what lies between them is left out.
+    fn resize_yuyv<const BGR: bool>(&mut self, data: &[u8], pixels: &mut [u8]) {
+        let [y_row, u_row, v_row] = &mut self.yuv;
+        for (y, line) in covered(self.placement, self.input.width, pixels).enumerate() {
+            let yc_row = &mut self.interleaved[..y_row.len() * 2];
+            self.pairs.row::<false>(data, y, yc_row);
+            for ([luma, _], y) in yc_row.as_chunks().0.iter().zip(&mut *y_row) {
+                *y = *luma;
+            }
+            let quad_row = &mut self.interleaved[..y_row.len() * 4];
+            self.quads.row::<false>(data, y, quad_row);
+            for (([_, blue, _, red], u), v) in quad_row.as_chunks().0.iter().zip(&mut *u_row).zip(&mut *v_row) {
+                (*u, *v) = (*blue, *red);
+            }
             yuv::row::<BGR>(y_row, u_row, v_row, line);
         }
     }
@@ -207,6 +261,28 @@ mod tests {
         Frame { width, height, format: PixelFormat::I420, data, ..Frame::default() }
     }
 
+    /// The same picture as NV12: U and V side by side.
+    fn nv12_of(i420: &Frame) -> Frame {
+        let (luma, chroma) = i420.data.split_at((i420.width * i420.height) as usize);
+        let (u, v) = chroma.split_at(chroma.len() / 2);
+        let data = luma.iter().copied().chain(u.iter().zip(v).flat_map(|(u, v)| [*u, *v])).collect();
+        Frame { format: PixelFormat::Nv12, data, ..i420.clone() }
+    }
+
+    /// A YUYV picture of any width from functions of the place: Y of a pixel, U and V of a pair of columns. The second
+    /// Y of a last pair that is only half a pixel wide is white, and must never be seen.
+    fn yuyv(width: u32, height: u32, y: impl Fn(u32, u32) -> u8, uv: impl Fn(u32, u32) -> [u8; 2]) -> Frame {
+        let mut data = Vec::new();
+        for row in 0..height {
+            for column in (0..width).step_by(2) {
+                let second = if column + 1 < width { y(column + 1, row) } else { 235 };
+                let [u, v] = uv(column / 2, row);
+                data.extend([y(column, row), u, second, v]);
+            }
+        }
+        Frame { width, height, format: PixelFormat::Yuyv, data, ..Frame::default() }
+    }
+
     fn pixel(out: &Letterboxed, x: u32, y: u32) -> [u8; 3] {
         let at = ((y * out.width + x) * 3) as usize;
         [out.pixels[at], out.pixels[at + 1], out.pixels[at + 2]]
@@ -232,7 +308,12 @@ mod tests {
     fn the_thinnest_and_the_smallest_pictures_pass() {
         for resize in [Resize::Letterbox, Resize::LetterboxCenter, Resize::Stretch] {
             for (w, h) in [(1, 1), (16384, 1), (1, 16384), (2, 1), (1, 3), (3, 3)] {
-                for frame in [plain(w, h, [9, 9, 9]), i420(w, h, vec![128; PixelFormat::I420.bytes(w, h)])] {
+                let grey = |format: PixelFormat| {
+                    let data = vec![128; format.bytes(w, h)];
+                    Frame { width: w, height: h, format, data, ..Frame::default() }
+                };
+                use PixelFormat::{I420, Nv12, Rgb8, Yuyv};
+                for frame in [Rgb8, I420, Nv12, Yuyv].map(grey) {
                     let out = step(&input(416, 320, resize), &frame);
                     let t = out.transform;
                     let whole = BBox::new(0.0, 0.0, w as f32 * t.scale_x, h as f32 * t.scale_y);
@@ -300,5 +381,39 @@ mod tests {
             let found = f64::from(pixel(&out, x, 6)[0]);
             assert!((found - red).abs() <= 2.0, "column {x}: {found} instead of {red}");
         }
+    }
+
+    /// Noise in every sample: a plane, a row or a byte that is read from the wrong place shows.
+    #[test]
+    fn nv12_and_yuyv_give_what_i420_gives_also_at_odd_sizes() {
+        let noise = |i: u64| (i.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407) >> 56) as u8;
+        for (w, h) in [(64, 48), (63, 47), (65, 2), (1, 1), (5, 3)] {
+            let data = (0..PixelFormat::I420.bytes(w, h) as u64).map(noise).collect();
+            let planar = i420(w, h, data);
+            for resize in [Resize::Letterbox, Resize::LetterboxCenter, Resize::Stretch] {
+                let spec = input(40, 32, resize);
+                assert_eq!(step(&spec, &nv12_of(&planar)), step(&spec, &planar), "{w}x{h}");
+            }
+            // 4:2:2 has other rows of colour: with the same colour in all rows it is the same picture as 4:2:0.
+            let (half, luma) = (w.div_ceil(2) as usize, (w * h) as usize);
+            let u = |column: u32| noise(1000 + u64::from(column));
+            let v = |column: u32| noise(2000 + u64::from(column));
+            let mut flat = planar.clone();
+            for (i, sample) in flat.data[luma..].iter_mut().enumerate() {
+                let column = (i % half) as u32;
+                *sample = if i < half * h.div_ceil(2) as usize { u(column) } else { v(column) };
+            }
+            let y = |column, row| planar.data[(row * w + column) as usize];
+            let packed = yuyv(w, h, y, |column, _| [u(column), v(column)]);
+            let spec = input(40, 32, Resize::Stretch);
+            assert_eq!(step(&spec, &packed), step(&spec, &flat), "{w}x{h}");
+        }
+    }
+
+    #[test]
+    fn yuyv_has_its_own_colour_in_every_row() {
+        let red_then_blue = |_, row| if row % 2 == 0 { [90, 240] } else { [240, 110] };
+        let out = step(&input(8, 4, Resize::Stretch), &yuyv(8, 4, |_, row| [81, 41][row as usize % 2], red_then_blue));
+        assert!(pixel(&out, 3, 0)[0] > 250 && pixel(&out, 3, 1)[2] > 250, "{:?}", &out.pixels[..48]);
     }
 }

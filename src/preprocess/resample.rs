@@ -43,6 +43,7 @@ impl Axis {
 pub(super) struct Resampler<const C: usize> {
     columns: Vec<Tap>,
     rows: Vec<Tap>,
+    /// Samples from the start of one source row to that of the next.
     width: usize,
     /// One row of the source's width, blended of two source rows: 8.8 fixed point. One sample longer than the row,
     /// because a tap at the last sample names the one after it (with weight 0).
@@ -51,14 +52,19 @@ pub(super) struct Resampler<const C: usize> {
 
 impl<const C: usize> Resampler<C> {
     pub fn plan(&mut self, horizontal: Axis, vertical: Axis) {
+        self.plan_rows_of(horizontal.samples, horizontal, vertical);
+    }
+
+    /// For a plane whose rows are `width` samples long, of which the first `horizontal.samples` are the picture.
+    pub fn plan_rows_of(&mut self, width: usize, horizontal: Axis, vertical: Axis) {
         horizontal.taps(&mut self.columns);
         vertical.taps(&mut self.rows);
-        self.width = horizontal.samples;
+        self.width = width;
         self.blended.clear();
         self.blended.resize((self.width + 1) * C, 0);
     }
 
-    /// Output row `y` of the packed plane `source`, channels in reversed order if `REVERSE`.
+    /// Output row `y` of the plane `source`, channels in reversed order if `REVERSE`.
     pub fn row<const REVERSE: bool>(&mut self, source: &[u8], y: usize, out: &mut [u8]) {
         let Tap { at, next } = self.rows[y];
         let length = self.width * C;

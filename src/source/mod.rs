@@ -1,7 +1,12 @@
-//! Where frames come from. The seam is [`Source`]; each adapter is one file.
+//! Where frames come from. The seam is [`Source`]; each adapter is one file. Cameras have a narrower one, `live::Camera`,
+//! and retry.rs makes a [`Source`] of it that does not end.
 //!
 //! Not here: threads and queues (pipeline/), letterboxing (preprocess/), what to do when a source fails (pipeline/).
 
+#[cfg(all(feature = "pipe", feature = "clip"))]
+mod annexb;
+mod camera;
+mod camera_spec;
 #[cfg(feature = "clip")]
 mod clip;
 mod digest;
@@ -9,17 +14,31 @@ mod every;
 mod ffmpeg;
 #[cfg(feature = "clip")]
 mod h264;
+#[cfg(any(feature = "pipe", feature = "v4l", feature = "webcam"))]
+mod jpeg;
+mod live;
 #[cfg(feature = "clip")]
 mod mp4;
 mod open;
 mod pictures;
+#[cfg(feature = "pipe")]
+mod pipe;
 mod predecoded;
 mod realtime;
+mod retry;
 pub mod scene;
 mod timeline;
+#[cfg(any(feature = "pipe", feature = "v4l", feature = "webcam"))]
+mod unpack;
+#[cfg(feature = "v4l")]
+mod v4l;
+#[cfg(feature = "webcam")]
+mod webcam;
 
+pub use camera::{CameraInfo, FormatInfo, list_cameras};
 pub use every::Every;
-pub use open::{OpenOptions, open, picture_paths};
+pub use live::Live;
+pub use open::{OpenOptions, is_camera, open, picture_paths};
 pub use pictures::read_picture;
 pub use predecoded::Predecoded;
 pub use realtime::Realtime;
@@ -33,7 +52,7 @@ use crate::frame::Frame;
 /// What is known of a source once it is open.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SourceInfo {
-    /// For people and for the database: the file's name, `scene:crowd`, later the device.
+    /// For people and for the database: the file's name, `scene:crowd`, the device or the command.
     pub name: String,
     pub width: u32,
     pub height: u32,

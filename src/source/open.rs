@@ -3,8 +3,11 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::camera;
+use super::camera_spec::CameraSpec;
 use super::every::Every;
 use super::ffmpeg::Ffmpeg;
+use super::live::Live;
 use super::pictures::{self, Pictures};
 use super::realtime::Realtime;
 use super::scene::SceneSource;
@@ -12,7 +15,7 @@ use super::{Source, SourceError};
 use crate::clock::SystemClock;
 
 /// How a source is to be read.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct OpenOptions {
     /// Unix time of the first frame in microseconds; without it frames have no wall time.
     pub start: Option<i64>,
@@ -22,16 +25,23 @@ pub struct OpenOptions {
     pub picture_fps: f64,
     /// At its own rate, as if it were a camera.
     pub realtime: bool,
+    /// For cameras.
+    pub live: Live,
 }
 
 impl Default for OpenOptions {
     /// All frames, no wall time, one picture a second.
     fn default() -> Self {
-        Self { start: None, every: 1, picture_fps: 1.0, realtime: false }
+        Self { start: None, every: 1, picture_fps: 1.0, realtime: false, live: Live::default() }
     }
 }
 
-/// Opens a video file, a picture, a folder or glob of pictures, or `scene:NAME`.
+/// Whether `spec` names a camera, which is waited for and does not end. A misspelt camera is one too.
+pub fn is_camera(spec: &str) -> bool {
+    CameraSpec::parse(spec).is_some()
+}
+
+/// Opens a video file, a picture, a folder or glob of pictures, `scene:NAME`, or a camera.
 pub fn open(spec: &str, options: &OpenOptions) -> Result<Box<dyn Source>, SourceError> {
     let source = open_all(spec, options)?;
     let source = match options.every {
@@ -47,6 +57,13 @@ pub fn open(spec: &str, options: &OpenOptions) -> Result<Box<dyn Source>, Source
 fn open_all(spec: &str, options: &OpenOptions) -> Result<Box<dyn Source>, SourceError> {
     if spec.starts_with("scene:") {
         return Ok(Box::new(SceneSource::open(spec)?.starting_at(options.start)));
+    }
+    if let Some(camera) = CameraSpec::parse(spec) {
+        let unreadable = |reason| SourceError::Unreadable { path: spec.into(), reason };
+        if options.start.is_some() {
+            return Err(unreadable("a camera has its own wall times: leave `start` out".into()));
+        }
+        return camera::open(spec, camera.map_err(unreadable)?, &options.live);
     }
     let path = Path::new(spec);
     match std::fs::metadata(path) {
@@ -99,7 +116,7 @@ fn open_missing(spec: &str, options: &OpenOptions) -> Result<Box<dyn Source>, So
             Err(error) => unreadable(format!("this pattern is wrong: {error}")),
         };
     }
-    unreadable("no such file or folder (a video, a picture, a folder or glob of pictures, or scene:NAME)".into())
+    unreadable("no such file or folder (a video, a picture, a folder or glob of pictures, scene:NAME, or a camera: v4l:/dev/video0)".into())
 }
 
 fn open_pictures(spec: &str, paths: Vec<PathBuf>, options: &OpenOptions) -> Result<Box<dyn Source>, SourceError> {

@@ -66,8 +66,13 @@ const PLACES: &[Place] = &[
     Place("embedded_graphics", &["src/draw/", "src/source/"]),
     Place("crossbeam_channel", &["src/pipeline/"]),
     Place("signal_hook", &["src/pipeline/"]),
-    Place("std::thread", &["src/pipeline/", "src/source/ffmpeg", "src/clock.rs"]),
-    Place("Command::new", &["src/source/ffmpeg"]),
+    Place("moq_v4l", &["src/source/v4l/"]),
+    Place("nokhwa", &["src/source/webcam"]),
+    Place("rustix", &["src/source/pipe", "src/source/v4l/"]),
+    Place("zune_jpeg", &["src/source/jpeg"]),
+    // clock.rs lets time pass, and starts nothing.
+    Place("std::thread", &["src/pipeline/", "src/source/ffmpeg", "src/source/webcam", "src/clock.rs"]),
+    Place("Command::new", &["src/source/ffmpeg", "src/source/pipe"]),
     Place("std::process::exit", &["src/cli/"]),
     Place("std::net", &[]),
     // Only the kernels know processors.

@@ -13,9 +13,8 @@ use serde_json::json;
 
 use super::check;
 use crate::clock::{Clock, SystemClock};
-use crate::config::{Config, Counting, DatabaseConfig, ModelConfig};
+use crate::config::{Counting, DatabaseConfig, ModelConfig};
 use crate::ledger::{Finding, Severity};
-use crate::model::BUILT_IN;
 
 /// Says what is wrong on this board and what to do, one line each.
 ///
