@@ -8,7 +8,11 @@ pub trait Clock: Send + Sync {
     fn mono(&self) -> Duration;
     /// Unix time in microseconds, as far as the machine knows it.
     fn wall(&self) -> i64;
-    /// Lets `time` pass.}
+    /// Lets `time` pass.
+    fn sleep(&self, time: Duration) {
+        std::thread::sleep(time);
+    }
+}
 
 /// The machine's own clocks.
 pub struct SystemClock {
