@@ -14,7 +14,7 @@ const CONFIG: &str = r#"
 commit_interval = 0.1
 [[source]]
 name = "road"
-input = "scene:random?seed=7&seconds=3600&vehicles=2400&fps=10"
+input = "scene:random?seed=7&seconds=900&vehicles=600&fps=10"
 realtime = true
 lines = [{ name = "middle", from = [0.5, 1.0], to = [0.5, 0.2] }]
 "#;
