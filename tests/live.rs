@@ -202,13 +202,13 @@ fn pictures_of_a_command_become_rows_also_after_it_was_killed() {
 fn what_is_too_fast_for_us_is_dropped_and_is_a_gap_of_ours() {
     let dir = tempfile::tempdir().unwrap();
     let spec = "pipe,format=grey,size=64x36,fps=40:while :; do head -c 2304 /dev/zero; sleep 0.025; done";
-    let outcome = run_with(dir.path(), spec, Duration::from_millis(100), |processed| processed >= 20);
+    let outcome = run_with(dir.path(), spec, Duration::from_millis(250), |processed| processed >= 25);
     outcome.check();
     let overload: u64 = outcome.gaps.iter().filter(|gap| gap.1 == "overload").map(|gap| gap.0).sum();
     assert!(overload >= 10, "{:?}", outcome.gaps);
-    assert_eq!(outcome.by_source(), [], "the command has sent everything");
+    assert!(outcome.by_source().is_empty(), "the command has sent everything");
     // The newest is kept: what is processed is never older than what waits and is worked on.
-    assert!(outcome.stamps.windows(2).skip(8).all(|pair| pair[1].seq - pair[0].seq < 30), "{:?}", outcome.stamps);
+    assert!(outcome.stamps.windows(2).skip(8).all(|pair| pair[1].seq - pair[0].seq < 100), "{:?}", outcome.stamps);
 }
 
 #[test]

@@ -8,8 +8,10 @@ sleep 2
 holds "what it does not give" "$(./wayside cameras --snapshot v4l,format=nv12:/dev/video20 -o x.jpg 2>&1)" "does not give nv12"
 
 # It stalls, and goes on: the feeder sleeps for longer than a camera may.
-(sleep 45; kill -STOP $feeder; sleep 14; kill -CONT $feeder) &
-count mjpg v4l,format=mjpg:/dev/video20 110
+start_count mjpg v4l,format=mjpg:/dev/video20
+wait_for_mark mjpg
+sleep 40; kill -STOP $feeder; sleep 14; kill -CONT $feeder; sleep 20
+stop_count mjpg
 kill $feeder
 is "live runs of 640x360" "$(sql mjpg "SELECT count(*) FROM run WHERE live AND width_px = 640 AND height_px = 360")" 1
 crossings=$(sql mjpg "SELECT count(*) FROM crossing")
