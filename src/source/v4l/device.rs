@@ -103,28 +103,45 @@ impl Node {
         formats
     }
 
-    /// Asks for a format, and reads back what it is now: drivers answer with success and give another.
+    /// Asks for a format, and reads back what it is now: drivers answer with success and give another. One that is set
+    /// already is left as it is, with the stride that somebody may have chosen.
     pub fn set_format(&self, width: u32, height: u32, fourcc: [u8; 4]) -> io::Result<Agreed> {
-        // SAFETY: all zeros are a valid value of this struct of numbers.
-        let mut wanted: v4l2_format = unsafe { std::mem::zeroed() };
-        wanted.type_ = CAPTURE;
-        let mut found = wanted;
-        // SAFETY: `pix` is the member of the union that belongs to this type of buffer, and is made of numbers. Both calls
-        // read and write this struct.
+        let current = self.format()?;
+        if (current.width, current.height, current.fourcc) == (width, height, fourcc) {
+            return Ok(current);
+        }
+        let mut wanted = empty_format();
+        // SAFETY: `pix` is the member of the union that belongs to this type of buffer, and is made of numbers.
+        // VIDIOC_S_FMT reads and writes this struct.
         unsafe {
             let pix = &mut wanted.fmt.pix;
             (pix.width, pix.height, pix.pixelformat) = (width, height, u32::from_le_bytes(fourcc));
             ask(&self.device, vidioc::VIDIOC_S_FMT, &mut wanted)?;
-            ask(&self.device, vidioc::VIDIOC_G_FMT, &mut found)?;
-            let pix = &found.fmt.pix;
-            Ok(Agreed {
-                width: pix.width,
-                height: pix.height,
-                fourcc: pix.pixelformat.to_le_bytes(),
-                stride: pix.bytesperline as usize,
-            })
         }
+        self.format()
     }
+
+    fn format(&self) -> io::Result<Agreed> {
+        let mut found = empty_format();
+        // SAFETY: as above, for VIDIOC_G_FMT.
+        let pix = unsafe {
+            ask(&self.device, vidioc::VIDIOC_G_FMT, &mut found)?;
+            found.fmt.pix
+        };
+        Ok(Agreed {
+            width: pix.width,
+            height: pix.height,
+            fourcc: pix.pixelformat.to_le_bytes(),
+            stride: pix.bytesperline as usize,
+        })
+    }
+}
+
+fn empty_format() -> v4l2_format {
+    // SAFETY: all zeros are a valid value of this struct of numbers.
+    let mut format: v4l2_format = unsafe { std::mem::zeroed() };
+    format.type_ = CAPTURE;
+    format
 }
 
 /// # Safety
