@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::live::{Camera, Capture, Live};
 use super::timeline::Timeline;
 use super::{Source, SourceError, SourceInfo};
+use crate::beat::Beat;
 use crate::frame::{Frame, Stamp};
 use crate::limits::{CAMERA_STALL, MAX_CAMERA_FPS};
 
@@ -40,6 +41,8 @@ pub(super) struct Retry {
     /// Stamp of the last picture, and when it came.
     last: Option<(Stamp, Duration)>,
     count: Counts,
+    /// Told with every look, so that a camera that is away can be told from a driver that hangs.
+    beat: Beat,
 }
 
 /// What is told at the end.
@@ -101,6 +104,7 @@ impl Retry {
             timeline: Timeline::new(None),
             last: None,
             count: Counts::default(),
+            beat: Beat::default(),
         };
         let mut first = Frame::default();
         while let Err(reason) = source.begin(&mut first) {
@@ -154,6 +158,7 @@ impl Retry {
     /// One short look. `Some` is the picture's own number and time; `frame` is filled then.
     fn try_capture(&mut self, frame: &mut Frame) -> Result<Option<(u64, Option<Duration>)>, String> {
         let Some(open) = &mut self.open else { return Err("closed".into()) };
+        self.beat.moved();
         let capture = open.camera.capture(frame, STEP)?;
         let now = self.live.clock.mono();
         match capture {
@@ -239,6 +244,7 @@ impl Retry {
             if left.is_zero() {
                 return true;
             }
+            self.beat.moved();
             self.live.clock.sleep(left.min(STEP));
         }
         false
@@ -296,6 +302,10 @@ impl Source for Retry {
             }
         }
         Ok(false)
+    }
+
+    fn attend(&mut self, beat: Beat) {
+        self.beat = beat;
     }
 
     fn warnings(&self) -> Vec<String> {

@@ -75,11 +75,6 @@ impl Kernels {
         Self::Dotprod,
     ];
 
-    /// The fastest that this processor has.
-    pub fn best() -> Self {
-        Self::available().last().copied().unwrap_or(Self::Scalar)
-    }
-
     /// All that run on this processor, `Scalar` first, the fastest last.
     pub fn available() -> Vec<Self> {
         Self::ALL.iter().copied().filter(|kernels| kernels.runs_here()).collect()

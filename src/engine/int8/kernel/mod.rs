@@ -37,6 +37,7 @@ mod pack;
 #[cfg(test)]
 mod portable;
 mod scalar;
+mod self_check;
 #[cfg(test)]
 mod tests;
 #[cfg(target_arch = "x86_64")]
@@ -103,11 +104,4 @@ pub struct Affine {
 #[derive(Default, Debug)]
 pub struct Scratch {
     panel: pack::Aligned,
-}
-
-impl Scratch {
-    /// Memory held, bytes.
-    pub fn bytes(&self) -> usize {
-        self.panel.bytes()
-    }
 }

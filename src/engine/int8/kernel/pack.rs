@@ -161,21 +161,6 @@ impl PackedGemm {
         let symmetric = !weights.contains(&i8::MIN);
         Self { kernels, n, k, blocks, weights: packed, bias: packed_bias, symmetric }
     }
-
-    /// Memory held, bytes.
-    pub fn bytes(&self) -> usize {
-        self.weights.bytes() + self.bias.len() * 4
-    }
-
-    /// Output channels.
-    pub fn n(&self) -> usize {
-        self.n
-    }
-
-    /// Values per row of the input.
-    pub fn k(&self) -> usize {
-        self.k
-    }
 }
 
 /// `bias + Σ (offset - zero)·w`: what makes `Σ (a - offset)·w` into `bias + Σ (a - zero)·w`.
@@ -269,11 +254,6 @@ impl PackedDepthwise {
         let symmetric = !weights.contains(&i8::MIN);
         Self { kernels, shape, blocks, weights: packed, bias: packed_bias, symmetric }
     }
-
-    /// Memory held, bytes.
-    pub fn bytes(&self) -> usize {
-        self.weights.bytes() + self.bias.len() * 4
-    }
 }
 
 /// Weights of a float convolution as a matrix product.
@@ -296,21 +276,6 @@ impl PackedGemmF32 {
         let (blocks, weights, bias) = pack_f32(kernels, n, k, weights, bias);
         Self { kernels, n, k, blocks, weights, bias }
     }
-
-    /// Memory held, bytes.
-    pub fn bytes(&self) -> usize {
-        (self.weights.len() + self.bias.len()) * 4
-    }
-
-    /// Output channels.
-    pub fn n(&self) -> usize {
-        self.n
-    }
-
-    /// Values per row of the input.
-    pub fn k(&self) -> usize {
-        self.k
-    }
 }
 
 /// Weights of a depthwise convolution of floats.
@@ -332,11 +297,6 @@ impl PackedDepthwiseF32 {
         assert!(kernels.runs_here(), "no {} here", kernels.name());
         let (blocks, weights, bias) = pack_f32(kernels, c, kh * kw, weights, bias);
         Self { kernels, shape, blocks, weights, bias }
-    }
-
-    /// Memory held, bytes.
-    pub fn bytes(&self) -> usize {
-        (self.weights.len() + self.bias.len()) * 4
     }
 }
 
