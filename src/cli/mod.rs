@@ -19,6 +19,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::source::SourceError;
+
 /// Counts vehicles at a road: detects, tracks and counts them over lines, into SQLite.
 #[derive(Debug, Parser)]
 #[command(name = "wayside", version, max_term_width = 100)]
@@ -60,7 +62,10 @@ pub fn main() -> ExitCode {
     };
     result.unwrap_or_else(|error| {
         eprintln!("wayside: {}", one_line(&error));
-        ExitCode::FAILURE
+        match error.downcast_ref() {
+            Some(SourceError::Stopped(_)) => ExitCode::from(130),
+            _ => ExitCode::FAILURE,
+        }
     })
 }
 
