@@ -30,3 +30,7 @@ advisories:
 # Write docs/config.md anew from src/config/keys.rs.
 reference:
     WAYSIDE_BLESS=1 cargo test --test config
+
+# Cameras in virtual machines: just vm [amd64|arm64] [vivid|loopback]. Needs root and ../shared/lab.
+vm *ARGS:
+    tests/vm/run.sh {{ARGS}}

@@ -12,8 +12,9 @@ use crate::source::scene::Scene;
 
 /// Counts the vehicles of one source over lines.
 ///
-/// SOURCE is a clip (mp4 with H.264; anything else through ffmpeg), a picture, a folder or glob of pictures, or a
-/// synthetic road (scene:road, scene:jitter, …).
+/// SOURCE is a clip (mp4 with H.264; anything else through ffmpeg), a picture, a folder or glob of pictures, a
+/// synthetic road (scene:road, scene:jitter, …), or a camera (v4l:/dev/video0, …: see `wayside cameras --help`), which is
+/// counted until Ctrl-C.
 ///
 /// A line is NAME:x1,y1,x2,y2:A_TO_B/B_TO_A with coordinates relative to the picture (0 to 1) or in pixels; the name
 /// and the direction words may be left out. Looking along the line, side A is on the left: a line drawn from left to
@@ -25,11 +26,12 @@ use crate::source::scene::Scene;
 /// Examples:
 ///   wayside count traffic.mp4 --model yolox_nano.onnx --line 0.1,0.6,0.9,0.6
 ///   wayside count traffic.mp4 --model yolox_nano.onnx --line east:130,480,1130,480:in/out --draw counted.mp4
+///   wayside count v4l,size=1280x720,fps=15:/dev/video0 --model yolox_nano.onnx --line 0.1,0.6,0.9,0.6
 ///   wayside count scene:road --csv crossings.csv
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct Args {
-    /// What to count: a clip, pictures, or scene:NAME
+    /// What to count: a clip, pictures, scene:NAME, or a camera
     source: String,
 
     /// A counting line, NAME:x1,y1,x2,y2:A_TO_B/B_TO_A; may be given several times

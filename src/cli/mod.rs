@@ -21,6 +21,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::source::SourceError;
+
 /// Counts vehicles at a road: detects, tracks and counts them over lines, into SQLite.
 #[derive(Debug, Parser)]
 #[command(name = "wayside", version, max_term_width = 100)]
@@ -65,7 +67,10 @@ pub fn main() -> ExitCode {
     };
     result.unwrap_or_else(|error| {
         eprintln!("wayside: {}", one_line(&error));
-        ExitCode::FAILURE
+        match error.downcast_ref() {
+            Some(SourceError::Stopped(_)) => ExitCode::from(130),
+            _ => ExitCode::FAILURE,
+        }
     })
 }
 

@@ -20,6 +20,7 @@ mod live;
 #[cfg(feature = "clip")]
 mod mp4;
 mod open;
+mod opening;
 mod pictures;
 #[cfg(feature = "pipe")]
 mod pipe;
@@ -107,6 +108,9 @@ pub enum SourceError {
     /// The source needs a program or feature that is not here.
     #[error("{what}: {todo}")]
     Unavailable { what: String, todo: String },
+    /// A camera that was waited for, until frames were no longer wanted: no failure.
+    #[error("{0}: ended by a signal before its first picture")]
+    Stopped(String),
 }
 
 /// A path's last component, for people.

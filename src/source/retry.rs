@@ -6,11 +6,11 @@
 use std::time::Duration;
 
 use super::live::{Camera, Capture, Live};
+use super::opening::Opening;
 use super::timeline::Timeline;
 use super::{Source, SourceError, SourceInfo};
 use crate::beat::Beat;
 use crate::frame::{Frame, Stamp};
-use crate::limits::{CAMERA_STALL, MAX_CAMERA_FPS};
 
 /// The longest wait in which nobody looks whether frames are still wanted.
 const STEP: Duration = Duration::from_millis(50);
@@ -18,8 +18,6 @@ const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// A camera that has delivered for so long is well again: the next pause is the first.
 const WELL_AFTER: Duration = Duration::from_secs(10);
-/// When the device's clock is this far from where it should be, it was set, and is aligned with the machine's again.
-const CLOCK_STEP: i128 = 1_000_000_000;
 /// Pictures that a device may hold back from before anybody asked for the first.
 const BACKLOG: usize = 64;
 
@@ -51,23 +49,6 @@ struct Counts {
     reopened: u64,
     damaged: u64,
     last_damage: String,
-}
-
-/// From one opening of the camera to its loss.
-struct Opening {
-    camera: Box<dyn Camera>,
-    since: Duration,
-    /// When the last picture came.
-    heard: Duration,
-    /// What the device calls the first picture, and what we call it.
-    numbers: Option<(u64, u64)>,
-    /// From the device's clock to the machine's, in nanoseconds.
-    clock_offset: Option<i128>,
-    pictures: u64,
-    /// Start of the current second, and pictures in it.
-    second: (Duration, u64),
-    /// Of data without a picture, since the last picture.
-    damage: Option<String>,
 }
 
 impl Retry {
@@ -108,9 +89,11 @@ impl Retry {
         };
         let mut first = Frame::default();
         while let Err(reason) = source.begin(&mut first) {
-            let failed = |reason| SourceError::Unreadable { path: name.into(), reason };
+            if !(live.going)() {
+                return Err(SourceError::Stopped(name.into()));
+            }
             if !live.patient {
-                return Err(failed(reason));
+                return Err(SourceError::Unreadable { path: name.into(), reason });
             }
             source.lost(reason);
             if let Some(size) = size {
@@ -118,7 +101,7 @@ impl Retry {
                 return Ok(source);
             }
             if !source.rest() {
-                return Err(failed("nobody waits for it any more".into()));
+                return Err(SourceError::Stopped(name.into()));
             }
         }
         Ok(source)
@@ -133,7 +116,7 @@ impl Retry {
                 return Ok(());
             }
         }
-        Err("stopped before its first picture".into())
+        Err("frames are no longer wanted".into())
     }
 
     fn connect(&mut self) -> Result<(), String> {
@@ -142,16 +125,7 @@ impl Retry {
         if self.info.nominal_fps == 0.0 {
             self.info.nominal_fps = camera.fps();
         }
-        self.open = Some(Opening {
-            camera,
-            since: now,
-            heard: now,
-            numbers: None,
-            clock_offset: None,
-            pictures: 0,
-            second: (now, 0),
-            damage: None,
-        });
+        self.open = Some(Opening::new(camera, now));
         Ok(())
     }
 
@@ -319,44 +293,6 @@ impl Source for Retry {
     }
 }
 
-impl Opening {
-    /// Takes note of a picture.
-    fn arrived(&mut self, now: Duration) -> Result<(), String> {
-        self.heard = now;
-        self.damage = None;
-        self.pictures += 1;
-        if now.saturating_sub(self.second.0) >= Duration::from_secs(1) {
-            self.second = (now, 0);
-        }
-        self.second.1 += 1;
-        match self.second.1 as f64 > MAX_CAMERA_FPS {
-            true => Err(format!(
-                "more than {MAX_CAMERA_FPS} pictures in a second are no camera: the sender has to keep time (ffmpeg -re)"
-            )),
-            false => Ok(()),
-        }
-    }
-
-    fn check_stall(&self, now: Duration) -> Result<(), String> {
-        if now.saturating_sub(self.heard) < CAMERA_STALL {
-            return Ok(());
-        }
-        let seconds = CAMERA_STALL.as_secs();
-        Err(match &self.damage {
-            Some(why) => format!("no picture for {seconds} s, only damaged data ({why})"),
-            None => format!("no picture for {seconds} s: is it connected, and does it send?"),
-        })
-    }
-
-    /// The device's time of a picture on the machine's clock. Both run evenly; the offset is that of the first picture.
-    fn machine_time(&mut self, time: Duration, now: Duration) -> Duration {
-        let (time, now) = (time.as_nanos() as i128, now.as_nanos() as i128);
-        let offset = self.clock_offset.filter(|offset| (time + offset - now).abs() <= CLOCK_STEP).unwrap_or(now - time);
-        self.clock_offset = Some(offset);
-        Duration::from_nanos((time + offset).clamp(0, u64::MAX.into()) as u64)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::VecDeque;
@@ -365,6 +301,7 @@ mod tests {
 
     use super::*;
     use crate::clock::Clock;
+    use crate::limits::MAX_CAMERA_FPS;
 
     /// Time passes only by sleeping, and while a camera waits.
     #[derive(Default)]
@@ -635,6 +572,7 @@ mod tests {
 
         let stopped = rig(true);
         stopped.going.store(false, Ordering::SeqCst);
-        assert!(Retry::open("cam", stopped.opener(vec![None]), &stopped.live, None, None).is_err());
+        let error = Retry::open("cam", stopped.opener(vec![None]), &stopped.live, None, None).err();
+        assert!(matches!(error, Some(SourceError::Stopped(_))), "{error:?}");
     }
 }

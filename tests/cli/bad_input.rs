@@ -6,7 +6,7 @@ use std::path::Path;
 use super::{assets, folder, stderr, wayside};
 
 /// Runs, and expects one line on stderr that contains all of `words`.
-fn refused(dir: &Path, args: &[&str], words: &[&str]) {
+pub fn refused(dir: &Path, args: &[&str], words: &[&str]) {
     let output = wayside(dir, args);
     let said = stderr(&output);
     assert!(!output.status.success(), "{args:?} was accepted: {said}");

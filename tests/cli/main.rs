@@ -1,6 +1,8 @@
 //! The program as a user meets it: whole counts of the synthetic road, interrupted ones, and bad input.
 
 mod bad_input;
+#[cfg(all(feature = "pipe", feature = "v4l"))]
+mod cameras;
 mod detect;
 mod evaluate_detect;
 mod killed;

@@ -26,6 +26,7 @@ else
     binary=$("$lab/cross.sh" . --bin wayside | tail -1)
 fi
 
+failed=()
 for test; do
     dir=target/vm/$arch/$test
     rm -rf "$dir"
@@ -43,5 +44,6 @@ for test; do
         cargo run --quiet --example render_scene -- scene:road?fps=10 "$dir/road.mjpeg"
     fi
     echo "== $arch $test"
-    MEM=1536 SMP=2 "$lab/vm.sh" --arch $arch "${cpu[@]}" --camera $camera --timeout 900 "$dir"
+    MEM=1536 SMP=2 "$lab/vm.sh" --arch $arch "${cpu[@]}" --camera $camera --timeout 1500 "$dir" || failed+=("$test")
 done
+[ ${#failed[@]} = 0 ] || { echo "failed on $arch: ${failed[*]}"; exit 1; }

@@ -11,9 +11,8 @@ grep -q '^  \* NV12' $work/list && ok "NV12 is marked as readable" || wrong "no 
 for format in yuyv nv12 rgb24 i420 uyvy bgr24 grey; do
     ./wayside cameras --snapshot v4l,size=640x360,format=$format:/dev/video0 -o $format.jpg || wrong "$format: no snapshot"
 done
-# A stride that is not the width: left over from the format before.
-camera --set-fmt-video=width=640,height=360,pixelformat=YUYV
-camera --set-fmt-video=width=640,height=360,pixelformat=NV12
+# A stride that is not the width, as it stays behind from another format.
+camera --set-fmt-video=width=640,height=360,pixelformat=NV12,bytesperline=1280
 ./wayside cameras --snapshot v4l,size=640x360,format=nv12:/dev/video0 -o stride.jpg || wrong "no snapshot with a stride"
 is "stride of NV12, 640 wide" "$(camera --get-fmt-video | sed -n 's/.*Bytes per Line *: *//p')" 1280
 
