@@ -19,7 +19,8 @@ eval CLIPS *ARGS:
 bench *ARGS:
     cargo run --release -- bench {{ARGS}}
 
-# The service and its cameras in a virtual machine; needs ../shared/lab, and says so where it is missing.
+# The service and its cameras in virtual machines; needs root and ../shared/lab, and says so where it is missing. One kind
+# alone: tests/vm/run.sh [amd64|arm64] [vivid|loopback], tests/vm/service.sh, tests/vm/powercut.sh.
 vm:
     for test in tests/vm/*.sh; do [ ! -x "$test" ] || "$test" || exit 1; done
 
@@ -30,7 +31,3 @@ advisories:
 # Write docs/config.md anew from src/config/keys.rs.
 reference:
     WAYSIDE_BLESS=1 cargo test --test config
-
-# Cameras in virtual machines: just vm [amd64|arm64] [vivid|loopback]. Needs root and ../shared/lab.
-vm *ARGS:
-    tests/vm/run.sh {{ARGS}}
