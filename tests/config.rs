@@ -120,7 +120,7 @@ fn every_key_has_an_effect() {
     ] {
         assert_ne!(with_source(&format!("[{table}]\n{written}")), with_source(""), "{written}");
     }
-    let tested = 15;
+    let tested = 16;
     assert_eq!(KEYS.iter().filter(|key| !key.table.starts_with("source")).count(), tested, "a new key: test it above");
 }
 
