@@ -18,7 +18,9 @@ use wayside::frame::{Frame, Stamp};
 use wayside::geometry::{Point, Segment};
 use wayside::ledger::{BatchPolicy, Batcher, Ledger, LineInfo, RunInfo, SqliteLedger};
 use wayside::model::ModelFolder;
-use wayside::pipeline::{self, FrameView, Job, Listener, Observer, Recorder, Shutdown, SourceJob, Stats, Summary};
+use wayside::pipeline::{
+    self, FrameView, Job, Listener, Observer, Recorder, Shutdown, SourceJob, Stats, Summary, Watchdog,
+};
 use wayside::source::scene::{HEIGHT, Scene, WIDTH};
 use wayside::source::{Live, OpenOptions, open};
 use wayside::track::{TrackParams, Tracker};
@@ -110,6 +112,7 @@ fn run_with(folder: &Path, spec: &str, work: Duration, step: impl FnMut(u64) -> 
             runs: vec![run],
             batcher: Batcher::new(BatchPolicy::default()),
         }),
+        watchdog: Watchdog::default(),
     };
     let stats = Stats::new(1);
     let mut listener = Until { shutdown: shutdown.clone(), step };
