@@ -8,6 +8,7 @@ use super::counting::{self, Options};
 use super::journal::to_journald;
 use crate::config::Config;
 use crate::pipeline::{Shutdown, Watchdog};
+use crate::source::SourceError;
 
 /// Counts several sources as a config file says.
 ///
@@ -57,7 +58,12 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     );
 
     let options = Options { quiet: args.quiet, patient: true, journal, watchdog, ..Options::default() };
-    let outcome = counting::count(&config, options, &shutdown)?;
+    let outcome = match counting::count(&config, options, &shutdown) {
+        Ok(outcome) => outcome,
+        // A signal came while a camera was waited for: nothing was begun, so nothing is missing.
+        Err(error) if matches!(error.downcast_ref(), Some(SourceError::Stopped(_))) => return Ok(ExitCode::SUCCESS),
+        Err(error) => return Err(error),
+    };
     match journal {
         true => outcome.remarks(&config).iter().for_each(|line| log::info!("{line}")),
         false => drop(outcome.close(&config)),
