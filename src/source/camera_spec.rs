@@ -67,14 +67,6 @@ impl fmt::Display for Coding {
 
 const KINDS: [(&str, CameraKind); 3] =
     [("v4l", CameraKind::V4l), ("webcam", CameraKind::Webcam), ("pipe", CameraKind::Pipe)];
-impl CameraKind {
-    /// The feature of the build that has it.
-    pub fn feature(self) -> &'static str {
-        // Every kind has its row.
-        KINDS.iter().find(|(_, kind)| *kind == self).map_or("", |(name, _)| name)
-    }
-}
-
 const KEYS: [&str; 3] = ["size", "fps", "format"];
 
 impl CameraSpec {

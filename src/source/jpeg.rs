@@ -10,9 +10,12 @@ use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
 use crate::frame::{Frame, PixelFormat};
-use crate::limits::{MAX_SAMPLE_BYTES, MAX_SIDE, check_picture_size};
+#[cfg(feature = "pipe")]
+use crate::limits::MAX_SAMPLE_BYTES;
+use crate::limits::{MAX_SIDE, check_picture_size};
 
 /// Cuts a stream into pictures; what stands between them (the headers of a multipart stream, noise) is passed over.
+#[cfg(feature = "pipe")]
 #[derive(Debug, Default)]
 pub(super) struct Splitter {
     buffer: Vec<u8>,
@@ -109,6 +112,7 @@ impl Walk {
     }
 }
 
+#[cfg(feature = "pipe")]
 impl Splitter {
     pub fn push(&mut self, bytes: &[u8]) {
         self.buffer.extend_from_slice(bytes);
@@ -135,6 +139,7 @@ impl Splitter {
 }
 
 /// The picture at the start of a driver's buffer, without what may follow it; `None` where it is not whole.
+#[cfg(any(feature = "v4l", feature = "webcam"))]
 pub(super) fn whole(buffer: &[u8]) -> Option<&[u8]> {
     let mut start = 0;
     match Walk::default().step(buffer, &mut start) {
@@ -165,7 +170,7 @@ fn find<const N: usize>(data: &[u8], pattern: &[u8; N]) -> Option<usize> {
     data.array_windows().position(|window| window == pattern)
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "pipe", feature = "v4l"))]
 mod tests {
     use image::codecs::jpeg::JpegEncoder;
     use image::{Rgb, RgbImage};

@@ -44,6 +44,10 @@ pub(super) trait Camera: Send {
 }
 
 #[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(
+    not(any(feature = "pipe", feature = "v4l", feature = "webcam", test)),
+    expect(dead_code, reason = "a build without any camera")
+)]
 pub(super) enum Capture {
     Picture {
         /// The device's own number: one more for every picture that it took, delivered or not.

@@ -1,8 +1,10 @@
 # Inside the machine: an MJPG camera that shows the synthetic road, from its pixels to rows. Its first buffer is garbage.
 . ./guest.sh
 uname -m
-python3 /lab/mjpeg-feed.py road.mjpeg /dev/video20 2 >/dev/null & feeder=$!
-sleep 2
+python3 /lab/mjpeg-feed.py road.mjpeg /dev/video20 2 >$work/feeder & feeder=$!
+# The device is a camera once somebody feeds it.
+for _ in $(seq 200); do grep -q pictures $work/feeder && break; sleep 1; done
+cat $work/feeder
 ./wayside cameras
 ./wayside cameras --snapshot v4l,format=mjpg:/dev/video20 -o mjpg.jpg || wrong "no snapshot"
 holds "what it does not give" "$(./wayside cameras --snapshot v4l,format=nv12:/dev/video20 -o x.jpg 2>&1)" "does not give nv12"

@@ -41,7 +41,7 @@ for test; do
     camera=vivid
     if [ "$test" = loopback ]; then
         camera=loopback
-        cargo run --quiet --example render_scene -- scene:road?fps=10 "$dir/road.mjpeg"
+        cargo run --quiet --example render_scene -- 'scene:road?fps=4' "$dir/road.mjpeg"
     fi
     echo "== $arch $test"
     MEM=1536 SMP=2 "$lab/vm.sh" --arch $arch "${cpu[@]}" --camera $camera --timeout 1500 "$dir" || failed+=("$test")
