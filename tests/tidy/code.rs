@@ -80,7 +80,8 @@ pub fn outside_tests(path: &str, text: &str) -> String {
     let stripped = strip(text);
     let mut lines: Vec<&str> = stripped.lines().collect();
     for i in 0..lines.len() {
-        in_tests |= lines[i] == "#[cfg(test)]" && lines.get(i + 1).is_some_and(|next| next.starts_with("mod "));
+        let for_tests = lines[i] == "#[cfg(test)]" || lines[i].starts_with("#[cfg(all(test,");
+        in_tests |= for_tests && lines.get(i + 1).is_some_and(|next| next.starts_with("mod "));
         let ends = lines[i] == "}" || lines[i].starts_with("mod ") && lines[i].ends_with(';');
         if in_tests {
             (lines[i], in_tests) = ("", !ends);
