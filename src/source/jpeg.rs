@@ -10,12 +10,12 @@ use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
 use crate::frame::{Frame, PixelFormat};
-#[cfg(feature = "pipe")]
+#[cfg(any(feature = "pipe", test))]
 use crate::limits::MAX_SAMPLE_BYTES;
 use crate::limits::{MAX_SIDE, check_picture_size};
 
 /// Cuts a stream into pictures; what stands between them (the headers of a multipart stream, noise) is passed over.
-#[cfg(feature = "pipe")]
+#[cfg(any(feature = "pipe", test))]
 #[derive(Debug, Default)]
 pub(super) struct Splitter {
     buffer: Vec<u8>,
@@ -112,7 +112,7 @@ impl Walk {
     }
 }
 
-#[cfg(feature = "pipe")]
+#[cfg(any(feature = "pipe", test))]
 impl Splitter {
     pub fn push(&mut self, bytes: &[u8]) {
         self.buffer.extend_from_slice(bytes);
@@ -139,7 +139,7 @@ impl Splitter {
 }
 
 /// The picture at the start of a driver's buffer, without what may follow it; `None` where it is not whole.
-#[cfg(any(feature = "v4l", feature = "webcam"))]
+#[cfg(any(feature = "v4l", feature = "webcam", test))]
 pub(super) fn whole(buffer: &[u8]) -> Option<&[u8]> {
     let mut start = 0;
     match Walk::default().step(buffer, &mut start) {
@@ -170,7 +170,7 @@ fn find<const N: usize>(data: &[u8], pattern: &[u8; N]) -> Option<usize> {
     data.array_windows().position(|window| window == pattern)
 }
 
-#[cfg(all(test, feature = "pipe", feature = "v4l"))]
+#[cfg(test)]
 mod tests {
     use image::codecs::jpeg::JpegEncoder;
     use image::{Rgb, RgbImage};

@@ -23,5 +23,5 @@ sql mjpg "SELECT line, direction, class, frame_seq, datetime(media_us / 1e6, 'un
 grep -q "no picture for 8 s" $work/mjpg.err && ok "the stall is said" || wrong "nothing is said of the stall"
 grep -q "delivers again" $work/mjpg.err && ok "it came back" || wrong "it did not come back"
 gap=$(sql mjpg "SELECT max(to_us - from_us) FROM gap WHERE reason = 'source'")
-[ "${gap:-0}" -gt 12000000 ] && ok "the stall is a gap of $gap us" || wrong "no gap for the stall"
+[ "${gap:-0}" -gt 8000000 ] && ok "the stall is a gap of $gap us" || wrong "no gap for the stall"
 exit $failed

@@ -155,7 +155,12 @@ fn negotiate(node: &Node, spec: &CameraSpec) -> Result<(Layout, f64), String> {
 fn agree(node: &Node, spec: &CameraSpec, coding: Coding) -> Result<Option<(Layout, f64)>, String> {
     let Some(code) = fourcc(coding) else { return Ok(None) };
     let (width, height) = spec.size.unwrap_or(USUAL_SIZE);
-    let agreed = node.set_format(width, height, code).map_err(|error| explain(&error))?;
+    let agreed = match node.set_format(width, height, code) {
+        Ok(agreed) => agreed,
+        // Some drivers refuse what others replace.
+        Err(error) if error.kind() == std::io::ErrorKind::InvalidInput => return Ok(None),
+        Err(error) => return Err(explain(&error)),
+    };
     let Agreed { width, height, stride, .. } = agreed;
     check_picture_size(width, height)?;
     // JPEG has no rows, and drivers tell any stride for it.
