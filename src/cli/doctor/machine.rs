@@ -116,15 +116,12 @@ fn features(cpuinfo: &str, arch: &str, cores: usize) -> Note {
             (false, _) => {
                 Note::warn(ABOUT, format!("{cores}, no AVX2: networks are several times slower than need be"))
             }
-            (true, false) => Note::ok(ABOUT, format!("{cores}, AVX2, no VNNI: quantised networks gain little here")),
+            (true, false) => Note::ok(ABOUT, format!("{cores}, AVX2, no VNNI: quantised networks take two thirds of the time")),
             (true, true) => Note::ok(ABOUT, format!("{cores}, AVX2, VNNI")),
         },
         (_, "aarch64") => match has("asimddp") {
             true => Note::ok(ABOUT, format!("{cores}, NEON with dot product")),
-            false => Note::ok(
-                ABOUT,
-                format!("{cores}, NEON without dot product (as a Raspberry Pi 4): quantised networks gain little"),
-            ),
+            false => Note::ok(ABOUT, format!("{cores}, NEON without dot product, as a Raspberry Pi 4")),
         },
         (_, "arm") if has("neon") => {
             Note::warn(ABOUT, format!("{cores}, 32 bits: a 64-bit system is faster on most boards"))
