@@ -116,7 +116,9 @@ fn features(cpuinfo: &str, arch: &str, cores: usize) -> Note {
             (false, _) => {
                 Note::warn(ABOUT, format!("{cores}, no AVX2: networks are several times slower than need be"))
             }
-            (true, false) => Note::ok(ABOUT, format!("{cores}, AVX2, no VNNI: quantised networks take two thirds of the time")),
+            (true, false) => {
+                Note::ok(ABOUT, format!("{cores}, AVX2, no VNNI: quantised networks take two thirds of the time"))
+            }
             (true, true) => Note::ok(ABOUT, format!("{cores}, AVX2, VNNI")),
         },
         (_, "aarch64") => match has("asimddp") {
