@@ -13,6 +13,10 @@ pub const MAX_MODEL_BYTES: u64 = 512 * 1024 * 1024;
 /// needs five times that is broken or made to exhaust the machine, and an allocation that fails cannot be caught.
 pub const MAX_TENSOR_BYTES: u64 = 256 * 1024 * 1024;
 
+/// Memory of one session of the int8 engine. YOLOX-nano takes 5 MB, YOLOv8n at 640 pixels with float layers some 60; more
+/// than this does not fit a board beside everything else.
+pub const MAX_ARENA_BYTES: u64 = 512 * 1024 * 1024;
+
 /// Longest time without a look whose empty intervals a report lists one by one. A clock that was set from 1970 to today
 /// between a crash and the restart would make millions; a month is longer than a board stays unnoticed.
 pub const MAX_EMPTY_GAP: std::time::Duration = std::time::Duration::from_hours(31 * 24);

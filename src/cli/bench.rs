@@ -174,7 +174,7 @@ fn bench_layers(name: &str, engine: EngineChoice, runs: usize) -> anyhow::Result
     let program = engine.load(&model)?;
     let (mut session, mut outputs, input) = (program.session()?, Outputs::default(), grey(&model));
     let mut best = session.profile(&input, &mut outputs, &clock)?;
-    anyhow::ensure!(!best.is_empty(), "engine {} cannot tell its steps apart: only int8 can", program.engine());
+    anyhow::ensure!(!best.is_empty(), "engine {} cannot tell its steps apart: try --engine int8", program.engine());
     for _ in 1..runs.max(1) {
         for (best, now) in best.iter_mut().zip(session.profile(&input, &mut outputs, &clock)?) {
             best.time = best.time.min(now.time);

@@ -575,4 +575,16 @@ mod tests {
         let error = Retry::open("cam", stopped.opener(vec![None]), &stopped.live, None, None).err();
         assert!(matches!(error, Some(SourceError::Stopped(_))), "{error:?}");
     }
+
+    #[test]
+    fn a_camera_that_is_waited_for_shows_that_its_thread_lives() {
+        let rig = rig(true);
+        let mut source = rig.open(vec![Some(steady(0..3, 0)), None, None]);
+        let beat = Beat::default();
+        source.attend(beat.clone());
+        let before = beat.get();
+        assert_eq!(stamps(&mut source).len(), 2);
+        // 0.5 + 1 s of pauses alone, a sign each 50 ms.
+        assert!(beat.get() - before >= 2 * 30 && !beat.resting(), "{}", beat.get() - before);
+    }
 }

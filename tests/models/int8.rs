@@ -293,6 +293,42 @@ fn conv(scale: f32, weights: Net) -> Vec<u8> {
         .bytes()
 }
 
+/// A quantised convolution of 100 outputs, what `then` puts behind it as `r`, and a quantiser.
+fn conv_and(then: impl Fn(Net) -> Net, out_scale: f32, attributes: &[(&str, &[i64])]) -> Vec<u8> {
+    let net = Net::default()
+        .input("picture", FLOAT, &fixed(&[1, 3, 8, 8]))
+        .floats("one", &[], vec![1.0])
+        .floats("large", &[], vec![1e30])
+        .floats("out_scale", &[], vec![out_scale])
+        .floats("low", &[], vec![-3.0])
+        .floats("high", &[], vec![5.0])
+        .quantised("zero", UINT8, &[], &[3])
+        .quantised("w", INT8, &[100, 3, 1, 1], &[1; 300])
+        .quantised("w_zero", INT8, &[], &[0])
+        .node("QuantizeLinear", &["picture", "one", "zero"], "q", &[])
+        .node("DequantizeLinear", &["q", "one", "zero"], "d", &[])
+        .node("DequantizeLinear", &["w", "large", "w_zero"], "w_d", &[])
+        .node("Conv", &["d", "w_d"], "sum", attributes);
+    then(net)
+        .node("QuantizeLinear", &["r", "out_scale", "zero"], "r_q", &[])
+        .node("DequantizeLinear", &["r_q", "out_scale", "zero"], "out", &[])
+        .output("out", FLOAT, &fixed(&[1, 100, 8, 8]))
+        .bytes()
+}
+
+/// The picture quantised by a scale per channel, and an operator that cannot read that.
+fn per_channel(op: &str) -> Vec<u8> {
+    Net::default()
+        .input("picture", FLOAT, &fixed(&[1, 3, 8, 8]))
+        .floats("scales", &[3], vec![1.0, 2.0, 3.0])
+        .quantised("zero", UINT8, &[], &[0])
+        .node("QuantizeLinear", &["picture", "scales", "zero"], "q", &[])
+        .node("DequantizeLinear", &["q", "scales", "zero"], "d", &[])
+        .node(op, &["d"], "out", &[])
+        .output("out", FLOAT, &fixed(&[1, 3, 8, 8]))
+        .bytes()
+}
+
 fn weights(dims: &[i64], zero: i32) -> Net {
     let count = dims.iter().fold(1i64, |count, &dim| count.saturating_mul(dim)).clamp(0, 1000) as usize;
     Net::default().quantised("w", INT8, dims, &vec![1; count]).quantised("w_zero", INT8, &[], &[zero])
@@ -338,6 +374,34 @@ fn what_cannot_be_run_is_refused_with_the_node_that_says_why() {
                 .bytes(),
             "node 'node_q' (QuantizeLinear): it reads `missing`, which no node before it makes",
         ),
+        (
+            conv_and(|net| net.node("Clip", &["sum", "high", "low"], "r", &[]), 1.0, &[]),
+            "node 'node_sum' (Conv): the bounds behind it leave no number",
+        ),
+        (
+            conv_and(|net| net.node("Relu", &["sum"], "r", &[]), 1e-38, &[]),
+            "node 'node_sum' (Conv): its scales are too far apart",
+        ),
+        (
+            conv_and(|net| net.node("Relu", &["sum"], "r", &[]), 1.0, &[("pads", &[4000; 4])]),
+            "which no network for a board needs",
+        ),
+        (
+            conv_and(
+                |net| net.node("MaxPool", &["sum"], "r", &[("kernel_shape", &[2, 2]), ("pads", &[2; 4])]),
+                1.0,
+                &[],
+            ),
+            "node 'node_r' (MaxPool): pads = [2, 2, 2, 2]: a window of [2, 2] would see nothing but padding",
+        ),
+        (
+            conv(
+                1.0,
+                Net::default().quantised("w", INT8, &[2, 3, 17, 1], &[1; 102]).quantised("w_zero", INT8, &[], &[0]),
+            ),
+            "node 'node_sum' (Conv): a window of 17 rows: at most 16 are supported",
+        ),
+        (per_channel("Sigmoid"), "node 'node_out' (Sigmoid): it reads numbers with a scale per channel"),
         (
             Net::default()
                 .input("picture", FLOAT, &fixed(&[1, 3, 8, 8]))

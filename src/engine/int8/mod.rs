@@ -85,7 +85,12 @@ impl Engine for Int8Engine {
             height: spec.height,
             ..Default::default()
         };
-        program.session()?.run(&grey, &mut Outputs::default())?;
+        // What every run does, it does here once: a step that cannot be done shows now, and not in the middle of a night.
+        catching_panics(|| {
+            let mut session = program.session().map_err(|error| error.to_string())?;
+            session.run(&grey, &mut Outputs::default()).map_err(|error| error.to_string())
+        })
+        .map_err(refused)?;
         Ok(Box::new(program))
     }
 }

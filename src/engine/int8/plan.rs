@@ -3,6 +3,7 @@
 use super::step::{Kind, Op, READ_SLACK, Step};
 use super::view::View;
 use crate::engine::OutputInfo;
+use crate::limits::MAX_ARENA_BYTES;
 
 /// Grows while a network is lowered.
 #[derive(Debug, Default)]
@@ -74,7 +75,10 @@ impl Builder {
     }
 
     /// Lays the buffers out: two may share memory when no step needs both.
-    pub fn finish(mut self, outputs: Vec<OutputInfo>) -> Plan {
+    ///
+    /// # Errors
+    /// They need more memory than [`MAX_ARENA_BYTES`].
+    pub fn finish(mut self, outputs: Vec<OutputInfo>) -> Result<Plan, String> {
         super::optimise::run(&mut self);
         let mut lives: Vec<Option<(usize, usize)>> = vec![None; self.buffers.len()];
         for (index, step) in self.steps.iter().enumerate() {
@@ -105,6 +109,11 @@ impl Builder {
                 *total = (*total).max(start + len);
             }
         }
-        Plan { steps: self.steps, places, bytes: totals[0], floats: totals[1], outputs }
+        let [bytes, floats] = totals;
+        let needed = bytes as u64 + 4 * floats as u64;
+        match needed <= MAX_ARENA_BYTES {
+            true => Ok(Plan { steps: self.steps, places, bytes, floats, outputs }),
+            false => Err(format!("a session would take {} MB, which no network for a board needs", needed >> 20)),
+        }
     }
 }

@@ -24,6 +24,8 @@ pub(super) enum Value {
     Bytes(Bytes),
     /// Numbers that are a function of a byte each; `of` is set where they are exactly what dequantising gives.
     Real { view: View, f: RealTable, of: Option<(Option<ByteTable>, Quantisation)> },
+    /// What dequantising bytes with a scale per channel gives. No table says it, so only convolutions read it.
+    PerChannel(Bytes),
     /// Numbers in a float buffer.
     Float(View),
 }

@@ -54,8 +54,7 @@ impl<'a> Lowering<'a> {
                 Becomes::Bytes { quantisation, .. } => Value::Bytes(Bytes { view, table: None, quantisation }),
             };
             last.into_iter().for_each(|index| self.done[index] = true);
-            self.values.insert(name, value);
-            return Ok(());
+            return self.put(name, value);
         }
         let read = self.as_floats(&node.name, input)?;
         let weights = match weights {
@@ -167,10 +166,10 @@ impl<'a> Lowering<'a> {
         if weights.scale.len() != 1 && (weights.axis != 0 || weights.scale.len() != outputs) {
             return Err("its weights have a scale per something else than output channels".into());
         }
-        let depthwise = inputs == 1 && groups == outputs && window.kernel[0] <= MAX_ROWS;
+        let depthwise = inputs == 1 && groups == outputs;
         let scales = &input.quantisation.scale;
         if scales.len() != 1 && !(depthwise && scales.len() == outputs) {
-            return Err("a scale per channel is only supported before depthwise convolutions".into());
+            return Err(super::PER_CHANNEL.into());
         }
         let bias = bias.unwrap_or_else(|| vec![0; outputs]);
         if bias.len() != outputs {
@@ -196,6 +195,17 @@ impl<'a> Lowering<'a> {
         {
             return Err(format!("{} scales for {outputs} outputs", quantisation.scale.len()));
         }
+        if let Becomes::Bytes { low, high, .. } = becomes
+            && low > high
+        {
+            return Err("the bounds behind it leave no number".into());
+        }
+        // The kernels count on it: a sum times an infinite factor is no number.
+        let whole = out(0..outputs);
+        let (ConvOut::Floats(factors) | ConvOut::Bytes(Requant { factor: factors, .. })) = &whole;
+        if factors.iter().any(|factor| !factor.is_finite()) {
+            return Err("its scales are too far apart: their ratio is no finite number".into());
+        }
         let dims = [1, outputs, window.out[0], window.out[1]];
         let write = match becomes {
             Becomes::Floats => self.plan.floats(&dims),
@@ -205,7 +215,7 @@ impl<'a> Lowering<'a> {
         let [kh, kw] = window.kernel;
         let op = if depthwise {
             let filters = PackedDepthwise::new(self.kernels, outputs, kh, kw, &values, &bias, &[pad]);
-            Op::Depthwise(Box::new(Depthwise { window, pad, filters, out: out(0..outputs) }))
+            Op::Depthwise(Box::new(Depthwise { window, pad, filters, out: whole }))
         } else {
             let each = outputs / groups;
             let k = kh * kw * inputs;
@@ -241,7 +251,7 @@ impl<'a> Lowering<'a> {
         }
         let [kh, kw] = window.kernel;
         let write = self.plan.floats(&[1, outputs, window.out[0], window.out[1]]);
-        let op = if inputs == 1 && groups == outputs && kh <= MAX_ROWS {
+        let op = if inputs == 1 && groups == outputs {
             let filters = PackedDepthwiseF32::new(self.kernels, outputs, kh, kw, values, bias);
             Op::FloatDepthwise(Box::new(FloatDepthwise { window, filters }))
         } else {
@@ -329,7 +339,7 @@ impl<'a> Lowering<'a> {
         let name = self.named_last(node);
         if let Some(value) = self.values.get(name).cloned() {
             let view = super::view_of(&value)?.reshaped(&[1, outputs]).ok_or("its output is no row")?;
-            self.values.insert(name, super::with_view(&value, view));
+            self.put(name, super::with_view(&value, view))?;
         }
         Ok(())
     }
@@ -373,6 +383,9 @@ fn shape(node: &NodeProto, picture: &[usize], weights: &[usize]) -> Result<Shape
     let groups = usize::try_from(node::int(node, "group", 1)).unwrap_or(0);
     if groups == 0 || channels != inputs * groups || outputs % groups != 0 || outputs == 0 {
         return Err(format!("{channels} channels in {groups} groups do not fit weights of shape {weights:?}"));
+    }
+    if kh > MAX_ROWS {
+        return Err(format!("a window of {kh} rows: at most {MAX_ROWS} are supported"));
     }
     let window = Window::of(node, [kh, kw], [height, width])?;
     Ok(Shape { window, groups, outputs, inputs })

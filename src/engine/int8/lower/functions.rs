@@ -44,8 +44,7 @@ impl<'a> Lowering<'a> {
             let write = self.plan.floats(&view.dims);
             self.plan.push(&node.name, Op::Unary(Unary::Silu), vec![view.clone()], &write);
             self.done[index] = true;
-            self.values.insert(output, Value::Float(write));
-            return Ok(());
+            return self.put(output, Value::Float(write));
         }
         let value = self.applied(&node.name, &value, function)?;
         self.set(node, 0, value)
@@ -62,7 +61,7 @@ impl<'a> Lowering<'a> {
 
     fn applied(&mut self, name: &str, value: &Value, function: Unary) -> Result<Value, String> {
         match value {
-            Value::Real { view, f, of } if single(of) => {
+            Value::Real { view, f, .. } => {
                 let kernels = self.kernels;
                 Ok(Value::Real { view: view.clone(), f: mapped(f, |x| function.of(kernels, x)), of: None })
             }
@@ -71,6 +70,7 @@ impl<'a> Lowering<'a> {
                 self.plan.push(name, Op::Unary(function), vec![view.clone()], &write);
                 Ok(Value::Float(write))
             }
+            Value::PerChannel(_) => Err(super::PER_CHANNEL.into()),
             _ => Err("it needs numbers".into()),
         }
     }
@@ -88,10 +88,8 @@ impl<'a> Lowering<'a> {
             return self.set(node, 0, value);
         }
         // Two functions of the same byte are one function of it.
-        if let (Value::Real { view, f, of }, Value::Real { view: other, f: g, of: of_g }) = (&a, &b)
+        if let (Value::Real { view, f, .. }, Value::Real { view: other, f: g, .. }) = (&a, &b)
             && view == other
-            && single(of)
-            && single(of_g)
         {
             let f = std::sync::Arc::new(std::array::from_fn(|byte| match op {
                 FloatBinary::Add => f[byte] + g[byte],
@@ -109,8 +107,7 @@ impl<'a> Lowering<'a> {
         {
             let view = self.binary_bytes(&node.name, op == FloatBinary::Mul, &x, &y, &quantisation)?;
             self.done[index] = true;
-            self.values.insert(output, Value::Bytes(Bytes { view, table: None, quantisation }));
-            return Ok(());
+            return self.put(output, Value::Bytes(Bytes { view, table: None, quantisation }));
         }
         let dims = broadcast(&dims_of(&a), &dims_of(&b))?;
         let reads = [&a, &b].map(|value| self.as_floats(&node.name, value));
@@ -208,9 +205,4 @@ impl<'a> Lowering<'a> {
         self.plan.push(&node.name, Op::Softmax { axis }, vec![read], &write);
         self.set(node, 0, Value::Float(write))
     }
-}
-
-/// Whether one table says what the bytes mean: not where each channel has its own scale.
-fn single(of: &Option<(Option<super::ByteTable>, super::Quantisation)>) -> bool {
-    of.as_ref().is_none_or(|(_, quantisation)| quantisation.affine().is_some())
 }

@@ -145,8 +145,7 @@ impl<'a> Lowering<'a> {
             self.plan.push(name, Op::Picture(Some(tables)), Vec::new(), &view);
             self.done[index] = true;
             let value = Value::Bytes(Bytes { view: self.oriented(view, input.layout), table: None, quantisation });
-            self.values.insert(output, value);
-            return Ok(());
+            return self.put(output, value);
         } else {
             let view = self.plan.floats(&dims);
             self.plan.push(name, Op::FloatPicture(Box::new(normal)), Vec::new(), &view);
@@ -157,8 +156,7 @@ impl<'a> Lowering<'a> {
             Value::Float(view) => Value::Float(self.oriented(view, input.layout)),
             other => other,
         };
-        self.values.insert(name, value);
-        Ok(())
+        self.put(name, value)
     }
 
     /// A picture as the graph declares it.
@@ -183,6 +181,7 @@ impl<'a> Lowering<'a> {
                     self.plan.push(name, Op::BytesToFloats(Box::new(*f)), vec![view], &write);
                 }
                 Value::Float(view) => self.plan.push(name, Op::MoveFloats, vec![view], &write),
+                Value::PerChannel(_) => return Err(format!("output `{name}`: {PER_CHANNEL}")),
                 Value::Bytes(_) | Value::Constant(_) | Value::Weights(_) => {
                     return Err(format!(
                         "output `{name}` is quantised or constant: end the graph with DequantizeLinear"
@@ -191,7 +190,7 @@ impl<'a> Lowering<'a> {
             }
             infos.push(OutputInfo { name: name.to_owned(), shape: dims });
         }
-        Ok(self.plan.finish(infos))
+        self.plan.finish(infos)
     }
 
     // Names.
@@ -239,6 +238,11 @@ impl<'a> Lowering<'a> {
 
     fn set(&mut self, node: &'a NodeProto, index: usize, value: Value) -> Result<(), String> {
         let Some(name) = node.output.get(index) else { return Err(format!("its output {index} is missing")) };
+        self.put(name, value)
+    }
+
+    /// From here on `name` stands for `value`, whose shape must be one that a board can hold.
+    fn put(&mut self, name: &'a str, value: Value) -> Result<(), String> {
         let dims = dims_of(&value);
         let bytes = dims.iter().try_fold(4u64, |product, &dim| product.checked_mul(dim as u64));
         if dims.len() > MAX_DIMS || bytes.is_none_or(|bytes| bytes > MAX_TENSOR_BYTES) || dims.contains(&0) {
@@ -316,9 +320,7 @@ impl<'a> Lowering<'a> {
     fn as_floats(&mut self, name: &str, value: &Value) -> Result<View, String> {
         match value {
             Value::Float(view) => Ok(view.clone()),
-            Value::Real { of: Some((_, quantisation)), .. } if quantisation.affine().is_none() => {
-                Err("it reads numbers with a scale per channel, which only depthwise convolutions can".into())
-            }
+            Value::PerChannel(_) => Err(PER_CHANNEL.into()),
             Value::Real { view, f, .. } => {
                 let key = (view.clone(), f.iter().map(|x| x.to_bits()).collect());
                 if let Some(done) = self.reals.get(&key) {
@@ -347,7 +349,7 @@ impl<'a> Lowering<'a> {
     /// The value as quantised activations, exactly: what DequantizeLinear made.
     fn as_bytes(value: &Value) -> Option<Bytes> {
         match value {
-            Value::Bytes(bytes) => Some(bytes.clone()),
+            Value::Bytes(bytes) | Value::PerChannel(bytes) => Some(bytes.clone()),
             Value::Real { view, of: Some((table, quantisation)), .. } => {
                 Some(Bytes { view: view.clone(), table: table.clone(), quantisation: quantisation.clone() })
             }
@@ -356,12 +358,17 @@ impl<'a> Lowering<'a> {
     }
 }
 
+const PER_CHANNEL: &str = "it reads numbers with a scale per channel, which only depthwise convolutions can";
+
 /// Dimensions of a value, as ONNX counts them.
 fn dims_of(value: &Value) -> Vec<usize> {
     match value {
         Value::Constant(constant) => constant.dims.clone(),
         Value::Weights(weights) => weights.dims.clone(),
-        Value::Bytes(Bytes { view, .. }) | Value::Real { view, .. } | Value::Float(view) => view.dims.clone(),
+        Value::Bytes(Bytes { view, .. })
+        | Value::PerChannel(Bytes { view, .. })
+        | Value::Real { view, .. }
+        | Value::Float(view) => view.dims.clone(),
     }
 }
 
@@ -377,6 +384,7 @@ fn with_view(value: &Value, view: View) -> Value {
 fn view_of(value: &Value) -> Result<&View, String> {
     match value {
         Value::Bytes(Bytes { view, .. }) | Value::Real { view, .. } | Value::Float(view) => Ok(view),
+        Value::PerChannel(_) => Err(PER_CHANNEL.into()),
         Value::Constant(_) | Value::Weights(_) => Err("it moves a constant, which is not supported".into()),
     }
 }

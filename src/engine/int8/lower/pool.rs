@@ -24,7 +24,7 @@ impl<'a> Lowering<'a> {
         {
             let value = self.average_bytes(&node.name, bytes, window, count_padding, quantisation)?;
             self.done[index] = true;
-            self.values.insert(output, value);
+            self.put(output, value)?;
             return Ok(());
         }
         let read = self.as_floats(&node.name, &value)?;
@@ -74,8 +74,8 @@ impl<'a> Lowering<'a> {
         count_padding: bool,
         quantisation: Quantisation,
     ) -> Result<Value, String> {
-        let scale = "a scale per channel is only supported before convolutions";
-        let (input, output) = (bytes.quantisation.affine().ok_or(scale)?, quantisation.affine().ok_or(scale)?);
+        let affine = |quantisation: &Quantisation| quantisation.affine().ok_or(super::PER_CHANNEL);
+        let (input, output) = (affine(&bytes.quantisation)?, affine(&quantisation)?);
         let read = self.looked_up(name, &bytes.view, bytes.table.as_ref());
         let read = self.as_pixels(name, read);
         let write = self.plan.bytes(&pooled(&read, &window));
@@ -191,6 +191,10 @@ fn window_of(node: &NodeProto, dims: &[usize]) -> Result<Window, String> {
         Some(&[h, w]) if h > 0 && w > 0 => [h as usize, w as usize],
         other => return Err(format!("kernel_shape = {other:?}")),
     };
+    let padding = node::ints(node, "pads").unwrap_or_default();
+    if padding.iter().zip(kernel.iter().chain(&kernel)).any(|(&pad, &kernel)| pad >= kernel as i64) {
+        return Err(format!("pads = {padding:?}: a window of {kernel:?} would see nothing but padding"));
+    }
     Window::of(node, kernel, [height, width])
 }
 

@@ -25,6 +25,7 @@ impl<'a> Lowering<'a> {
             (Value::Real { view, of: Some((table, before)), .. }, _) if *before == quantisation => {
                 Ok(Value::Bytes(Bytes { view: view.clone(), table: table.clone(), quantisation }))
             }
+            (Value::PerChannel(bytes), _) if bytes.quantisation == quantisation => Ok(Value::Bytes(bytes.clone())),
             (Value::Real { view, f, .. }, Some(affine)) => {
                 let table = quantise_table(f, affine);
                 Ok(Value::Bytes(Bytes { view: view.clone(), table, quantisation }))
@@ -61,6 +62,7 @@ impl<'a> Lowering<'a> {
                 }
                 Ok(Value::Bytes(Bytes { view: write, table: None, quantisation }))
             }
+            (Value::PerChannel(_), _) => Err(super::PER_CHANNEL.into()),
             _ => Err("it quantises a constant or something quantised".into()),
         }
     }
@@ -94,11 +96,8 @@ impl<'a> Lowering<'a> {
                 Value::Real { view, f, of: Some((table, quantisation)) }
             }
             None => {
-                // A scale per channel has no single table. Convolutions read `of`; the table holds what is before the
-                // scale, and is never read: see `as_real`.
                 let view = self.looked_up(name, &view, table.as_ref());
-                let unit = super::super::kernel::Affine { scale: 1.0, zero: quantisation.zero };
-                Value::Real { view, f: dequantise_table(None, unit), of: Some((None, quantisation)) }
+                Value::PerChannel(Bytes { view, table: None, quantisation })
             }
         }
     }
@@ -133,8 +132,7 @@ impl<'a> Lowering<'a> {
         b: &Bytes,
         out: &Quantisation,
     ) -> Result<super::View, String> {
-        let scale = "a scale per channel is only supported before convolutions";
-        let affine = |quantisation: &Quantisation| quantisation.affine().ok_or(scale);
+        let affine = |quantisation: &Quantisation| quantisation.affine().ok_or(super::PER_CHANNEL);
         let binary = Binary { product, a: affine(&a.quantisation)?, b: affine(&b.quantisation)?, out: affine(out)? };
         let dims = broadcast(&a.view.dims, &b.view.dims)?;
         let reads = [a, b].map(|bytes| self.looked_up(name, &bytes.view, bytes.table.as_ref()));

@@ -34,8 +34,7 @@ impl<'a> Lowering<'a> {
         {
             let value = self.concat_bytes(name, &parts, axis, quantisation)?;
             self.done[index] = true;
-            self.values.insert(output, value);
-            return Ok(());
+            return self.put(output, value);
         }
         // Parts that mean the same by the same byte stay bytes.
         if let Value::Real { f, of, .. } = &parts[0]

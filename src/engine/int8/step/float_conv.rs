@@ -2,8 +2,7 @@
 
 use super::super::kernel::{Kernels, PackedDepthwiseF32, PackedGemmF32};
 use super::super::node::Window;
-use super::conv::MAX_ROWS;
-use super::rows::{Rows, SLACK, ring_len};
+use super::rows::{Rows, ring_len};
 use super::{Memory, Step, room};
 
 #[derive(Debug)]
@@ -20,6 +19,7 @@ pub(in crate::engine::int8) struct FloatDepthwise {
     pub filters: PackedDepthwiseF32,
 }
 
+/// Patches that are gathered at a time: their weights are read once for all.
 const PANEL: usize = 16;
 
 impl FloatConv {
@@ -36,26 +36,24 @@ impl FloatConv {
         let [kh, kw] = self.window.kernel;
         let k = kh * kw * channels;
         let ring = room(&mut scratch.floats, ring_len(&from, &self.window));
-        let panel = room(&mut scratch.float_panel, PANEL * k + SLACK);
-        let mut rows = Rows::new(input, from, self.window, &[0.0], ring);
-        for y in 0..to.height {
-            rows.advance(y);
+        let panel = room(&mut scratch.float_panel, PANEL * k);
+        Rows::new(input, from, self.window, &[0.0], ring).each(|y, lines| {
             for x in (0..to.width).step_by(PANEL) {
                 let count = PANEL.min(to.width - x);
                 for (group, packed) in self.groups.iter().enumerate() {
-                    for (ky, kx) in (0..kh).flat_map(|ky| (0..kw).map(move |kx| (ky, kx))) {
-                        let row = rows.row(y, ky);
+                    let taps = lines.iter().flat_map(|line| (0..kw).map(move |kx| (line, kx)));
+                    for (tap, (line, kx)) in taps.enumerate() {
                         for i in 0..count {
                             let start = ((x + i) * self.window.stride[1] + kx) * from.channels + group * channels;
-                            let target = i * k + (ky * kw + kx) * channels;
-                            panel[target..target + channels].copy_from_slice(&row[start..start + channels]);
+                            let target = i * k + tap * channels;
+                            panel[target..target + channels].copy_from_slice(&line[start..start + channels]);
                         }
                     }
                     let place = (y * to.width + x) * to.pitch + group * self.outputs;
                     kernels.gemm_f32(packed, count, panel, k, &mut out[place..], to.pitch);
                 }
             }
-        }
+        });
         Ok(())
     }
 }
@@ -65,17 +63,12 @@ impl FloatDepthwise {
         let (read, write) = (&step.reads[0], &step.write);
         let shape = "a convolution's tensors are no pictures";
         let (from, to) = (read.pixels().ok_or(shape)?, write.pixels().ok_or(shape)?);
-        let Window { kernel: [kh, _], stride: [_, stride], .. } = self.window;
         let (input, out, scratch) = memory.floats_in_out(read, write)?;
         let ring = room(&mut scratch.floats, ring_len(&from, &self.window));
-        let mut rows = Rows::new(input, from, self.window, &[0.0], ring);
-        for y in 0..to.height {
-            rows.advance(y);
-            let mut taps: [&[f32]; MAX_ROWS] = [&[]; MAX_ROWS];
-            (0..kh).for_each(|ky| taps[ky] = rows.row(y, ky));
+        Rows::new(input, from, self.window, &[0.0], ring).each(|y, taps| {
             let out = &mut out[y * to.width * to.pitch..];
-            kernels.depthwise_f32(&self.filters, &taps[..kh], stride, to.width, out, to.pitch);
-        }
+            kernels.depthwise_f32(&self.filters, taps, self.window.stride[1], to.width, out, to.pitch);
+        });
         Ok(())
     }
 }

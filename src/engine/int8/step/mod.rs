@@ -8,10 +8,11 @@ mod moves;
 mod pool;
 mod rows;
 
-pub(super) use conv::{Conv, ConvOut, Depthwise, MAX_ROWS};
+pub(super) use conv::{Conv, ConvOut, Depthwise};
 pub(super) use elementwise::{Binary, FloatBinary, Unary};
 pub(super) use float_conv::{FloatConv, FloatDepthwise};
 pub(super) use pool::Pool;
+pub(super) use rows::MAX_ROWS;
 
 use super::kernel::{Kernels, Scratch};
 use super::node::Window;

@@ -13,14 +13,12 @@ pub(super) struct Rows<'a, T> {
     ring: &'a mut [T],
     /// Numbers of a padded row.
     len: usize,
-    /// Distance of rows in the ring: slack behind each, so that copies of fixed size may run over.
-    step: usize,
     /// First input row (padding counted) that is not in the ring yet.
     next: usize,
 }
 
-/// Behind each row, for copies of fixed size.
-pub(super) const SLACK: usize = 32;
+/// Taller windows are refused when a plan is made.
+pub(in crate::engine::int8) const MAX_ROWS: usize = 16;
 
 /// Numbers of a padded row.
 pub(super) fn row_len(pixels: &Pixels, window: &Window) -> usize {
@@ -30,21 +28,32 @@ pub(super) fn row_len(pixels: &Pixels, window: &Window) -> usize {
 
 /// Numbers of a ring.
 pub(super) fn ring_len(pixels: &Pixels, window: &Window) -> usize {
-    (row_len(pixels, window) + SLACK) * window.kernel[0]
+    row_len(pixels, window) * window.kernel[0]
 }
 
 impl<'a, T: Copy> Rows<'a, T> {
     /// `ring`: of [`ring_len`].
     pub fn new(input: &'a [T], pixels: Pixels, window: Window, pad: &'a [T], ring: &'a mut [T]) -> Self {
         let len = row_len(&pixels, &window);
-        Self { input, pixels, window, pad, ring, len, step: len + SLACK, next: 0 }
+        Self { input, pixels, window, pad, ring, len, next: 0 }
     }
 
-    /// Brings the rows that output row `y` needs into the ring. Rows are asked for from the top to the bottom.
-    pub fn advance(&mut self, y: usize) {
+    /// `visit(y, rows of the window)` for each output row, from the top to the bottom.
+    pub fn each(mut self, mut visit: impl FnMut(usize, &[&[T]])) {
+        for y in 0..self.window.out[0] {
+            self.advance(y);
+            let mut lines: [&[T]; MAX_ROWS] = [&[]; MAX_ROWS];
+            let lines = &mut lines[..self.window.kernel[0]];
+            lines.iter_mut().enumerate().for_each(|(ky, line)| *line = self.row(y, ky));
+            visit(y, lines);
+        }
+    }
+
+    /// Brings the rows that output row `y` needs into the ring.
+    fn advance(&mut self, y: usize) {
         let first = y * self.window.stride[0];
         for row in first.max(self.next)..first + self.window.kernel[0] {
-            let slot = row % self.window.kernel[0] * self.step;
+            let slot = row % self.window.kernel[0] * self.len;
             let target = &mut self.ring[slot..slot + self.len];
             let Pixels { height, width, channels, pitch, .. } = self.pixels;
             match row.checked_sub(self.window.before[0]).filter(|row| *row < height) {
@@ -69,10 +78,10 @@ impl<'a, T: Copy> Rows<'a, T> {
         self.next = first + self.window.kernel[0];
     }
 
-    /// Padded input row `ky` of the window at output row `y`, with [`SLACK`] behind it.
-    pub fn row(&self, y: usize, ky: usize) -> &[T] {
-        let slot = (y * self.window.stride[0] + ky) % self.window.kernel[0] * self.step;
-        &self.ring[slot..slot + self.step]
+    /// Padded input row `ky` of the window at output row `y`.
+    fn row(&self, y: usize, ky: usize) -> &[T] {
+        let slot = (y * self.window.stride[0] + ky) % self.window.kernel[0] * self.len;
+        &self.ring[slot..slot + self.len]
     }
 }
 
