@@ -11,7 +11,7 @@ use crate::frame::Frame;
 use crate::pipeline::Shutdown;
 use crate::source::{self, Live, OpenOptions};
 
-/// Lists the cameras of this machine, or takes a picture with one.
+/// Lists the cameras of this machine, or takes a picture with one
 ///
 /// The list has each camera with its formats, sizes and rates; a camera has several nodes in /dev, of which only those
 /// that capture video are shown. `*` marks the formats that are read.

@@ -10,7 +10,7 @@ use crate::part_file;
 use crate::pipeline::Shutdown;
 use crate::source::scene::Scene;
 
-/// Counts the vehicles of one source over lines.
+/// Counts the vehicles of one source over lines
 ///
 /// SOURCE is a clip (mp4 with H.264; anything else through ffmpeg), a picture, a folder or glob of pictures, a
 /// synthetic road (scene:road, scene:jitter, …), or a camera (v4l:/dev/video0, …: see `wayside cameras --help`), which is

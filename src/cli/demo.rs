@@ -11,7 +11,7 @@ use crate::event::Direction;
 use crate::pipeline::Shutdown;
 use crate::source::scene::Scene;
 
-/// Counts a synthetic road and compares with its truth.
+/// Counts a synthetic road and compares with its truth
 ///
 /// Everything runs for real: the road is painted frame by frame, a small built-in network of hand-set convolutions finds
 /// the vehicles, they are tracked, counted over a line and stored. The counts are printed beside the truth, and a

@@ -16,7 +16,7 @@ use crate::detect::{DetectParams, Detector};
 use crate::engine::{self, EngineChoice};
 use crate::model::{self, Graph, ModelFolder};
 
-/// Lists, shows, checks and imports models.
+/// Lists, shows, checks and imports models
 ///
 /// A model is a folder: model.onnx, the network, and model.toml, which says how to feed it and how to read its answer
 /// (docs/models.md). Wherever wayside takes --model, it takes the NAME of such a folder, its path, or a bare ONNX file

@@ -10,7 +10,7 @@ use crate::config::Config;
 use crate::pipeline::{Shutdown, Watchdog};
 use crate::source::SourceError;
 
-/// Counts several sources as a config file says.
+/// Counts several sources as a config file says
 ///
 /// All sources share one model and its engine sessions, fairly. Ctrl-C or SIGTERM takes no more frames, finishes those
 /// that were read, stores them and ends with exit status 0; a second one stops at once. What was reported is stored either

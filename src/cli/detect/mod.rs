@@ -17,7 +17,7 @@ use crate::model::{self, BUILT_IN};
 use crate::pipeline::Shutdown;
 use crate::source::picture_paths;
 
-/// Finds the objects in pictures or a clip and draws them.
+/// Finds the objects in pictures or a clip and draws them
 ///
 /// Prints one line per picture: how many of each class, and how long it took from the picture in
 /// memory to its objects; of a clip, one line at its end. With --draw the boxes are drawn over

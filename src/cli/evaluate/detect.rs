@@ -20,7 +20,7 @@ use crate::model::{self, BUILT_IN};
 use crate::pipeline::{Shutdown, parallel};
 use crate::source::{picture_paths, read_picture};
 
-/// Finds the objects in labelled pictures and scores them: AP, AP50, AP75 and recall as COCO defines them.
+/// Finds the objects in labelled pictures and scores them: AP, AP50, AP75 and recall as COCO defines them
 ///
 /// The truth is a COCO file (its images are looked for in --images), or a folder of YOLO labels: NAME.txt for each
 /// picture, with classes.txt in the folder or above it. Classes meet labels of the model by name.
