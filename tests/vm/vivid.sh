@@ -64,7 +64,9 @@ holds "missing" "$(refused /dev/video77)" "plugged in"
 holds "another node of the camera" "$(refused /dev/video1)" "captures no video here"
 holds "a format that it silently replaces" "$(refused v4l,format=mjpg:/dev/video0)" "does not give mjpg; it offers YUYV"
 ./wayside count v4l,size=320x180:/dev/video0 --model model --line 0.5,1,0.5,0 --no-db --quiet 2>/dev/null >/dev/null & pid=$!
-sleep 6
+# Until it holds the camera: an emulated processor on a busy machine takes its time.
+for _ in $(seq 60); do ls -l /proc/$pid/fd 2>/dev/null | grep -q video0 && break; sleep 1; done
+sleep 1
 holds "busy" "$(refused /dev/video0)" "busy: another program"
 kill -TERM $pid; wait $pid
 chmod 660 /dev/video0
