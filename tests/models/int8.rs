@@ -41,14 +41,14 @@ const REFERENCES: [Reference; 4] = [
         416,
         [0.0; 3],
         [1.0; 3],
-        &["c46a282b65d5b23ff566b6dbb397f2a01e16ffbf627e1bf664556b44808764b4"],
+        &["fde91d73ebec5e661737f4a65bbb39fe8a796211b53dfe90e2f760d12d41de69"],
     ),
     (
         "yolox_nano_int8_qdq_nodw_derived",
         416,
         [0.0; 3],
         [1.0; 3],
-        &["bbb21763ea4a9de5a1c5433a64e5fddd06aedf8bc1b7a37578c6a63ccb43a133"],
+        &["f9e01e0011e0aaa1b8e5da0a63518303d2af6ebec283870e9e70e5161b8529ff"],
     ),
     (
         "yolo-lite-coco_int8_qdq_derived",

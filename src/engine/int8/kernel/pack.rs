@@ -320,7 +320,7 @@ impl Requant {
         assert_eq!(self.factor.len(), n, "one factor per output channel");
         assert!(self.low <= self.high, "no byte lies between {} and {}", self.low, self.high);
         if let Some(function) = &self.function {
-            assert_eq!(function.scale.len(), n, "one scale per output channel");
+            assert_eq!(function.reciprocal.len(), n, "one scale per output channel");
             if let FunctionKind::Slopes(slope) = &function.kind {
                 assert_eq!(slope.len(), n, "one slope per output channel");
             }
