@@ -41,14 +41,14 @@ const REFERENCES: [Reference; 4] = [
         416,
         [0.0; 3],
         [1.0; 3],
-        &["fde91d73ebec5e661737f4a65bbb39fe8a796211b53dfe90e2f760d12d41de69"],
+        &["da664a373396db01c94ea16cc09e416f4a064edc2432ad2824f4e657f154a394"],
     ),
     (
         "yolox_nano_int8_qdq_nodw_derived",
         416,
         [0.0; 3],
         [1.0; 3],
-        &["f9e01e0011e0aaa1b8e5da0a63518303d2af6ebec283870e9e70e5161b8529ff"],
+        &["6ad35478869abcab57718b527fb4a3ab38949b432c73f98b398f76142b73b0aa"],
     ),
     (
         "yolo-lite-coco_int8_qdq_derived",

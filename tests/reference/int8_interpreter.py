@@ -41,9 +41,11 @@ def sigmoid(x):
     t = np.clip(x.astype(F) * F(-1.44269504088896340736), F(-120), F(120))
     rounded = t + F(12582912.0)
     r = t - (rounded - F(12582912.0))
-    p = np.full_like(r, F(1.3276471e-3))
-    for c in (9.675541e-3, 5.550713e-2, 0.2402212, 0.69314694, 1.0000001):
-        p = p * r + F(c)
+    square = r * r
+    high = F(9.675541e-3) + r * F(1.3276471e-3)
+    middle = F(0.2402212) + r * F(5.550713e-2)
+    low = F(1.0000001) + r * F(0.69314694)
+    p = low + square * (middle + square * high)
     return F(1) / (F(1) + (p.view(np.uint32) + (rounded.view(np.uint32) << np.uint32(23))).view(F))
 
 

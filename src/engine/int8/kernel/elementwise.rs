@@ -89,10 +89,12 @@ pub(super) fn sigmoid(x: f32) -> f32 {
     let t = limited(x * -std::f32::consts::LOG2_E, -120.0, 120.0);
     let rounded = t + ROUND;
     let r = t - (rounded - ROUND);
-    let mut p = 1.327_647_1e-3;
-    for coefficient in [9.675_541e-3, 5.550_713e-2, 0.240_221_2, 0.693_146_94, 1.000_000_1] {
-        p = p * r + coefficient;
-    }
+    // Pairs of terms, which do not wait for each other.
+    let square = r * r;
+    let high = 9.675_541e-3 + r * 1.327_647_1e-3;
+    let middle = 0.240_221_2 + r * 5.550_713e-2;
+    let low = 1.000_000_1 + r * 0.693_146_94;
+    let p = low + square * (middle + square * high);
     1.0 / (1.0 + f32::from_bits(p.to_bits().wrapping_add(rounded.to_bits() << 23)))
 }
 
