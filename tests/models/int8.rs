@@ -41,14 +41,14 @@ const REFERENCES: [Reference; 4] = [
         416,
         [0.0; 3],
         [1.0; 3],
-        &["da664a373396db01c94ea16cc09e416f4a064edc2432ad2824f4e657f154a394"],
+        &["94fd4ff3c700fe395728a76a5c0bdb15c45a86d77f384a719da215888e0b7c72"],
     ),
     (
         "yolox_nano_int8_qdq_nodw_derived",
         416,
         [0.0; 3],
         [1.0; 3],
-        &["6ad35478869abcab57718b527fb4a3ab38949b432c73f98b398f76142b73b0aa"],
+        &["a254d827461d4f7874645de3650cc064156baebc98650e9467830229171f05ca"],
     ),
     (
         "yolo-lite-coco_int8_qdq_derived",

@@ -42,10 +42,9 @@ def sigmoid(x):
     rounded = t + F(12582912.0)
     r = t - (rounded - F(12582912.0))
     square = r * r
-    high = F(9.675541e-3) + r * F(1.3276471e-3)
-    middle = F(0.2402212) + r * F(5.550713e-2)
-    low = F(1.0000001) + r * F(0.69314694)
-    p = low + square * (middle + square * high)
+    middle = F(0.24024744) + r * F(5.591786e-2)
+    low = F(0.9999993) + r * F(0.6931218)
+    p = low + square * (middle + square * F(9.570101e-3))
     return F(1) / (F(1) + (p.view(np.uint32) + (rounded.view(np.uint32) << np.uint32(23))).view(F))
 
 

@@ -82,7 +82,7 @@ pub(super) fn silu(x: f32) -> f32 {
     x * sigmoid(x)
 }
 
-/// `1 / (1 + 2ᵗ)` with `t = -x · log2 e`, within 2e-7. 2ᵗ is a polynomial of what is left beside the next whole number (the one with
+/// `1 / (1 + 2ᵗ)` with `t = -x · log2 e`, within 1e-6. 2ᵗ is a polynomial of what is left beside the next whole number (the one with
 /// the least relative error), which then goes into the exponent.
 #[inline(always)]
 pub(super) fn sigmoid(x: f32) -> f32 {
@@ -91,10 +91,9 @@ pub(super) fn sigmoid(x: f32) -> f32 {
     let r = t - (rounded - ROUND);
     // Pairs of terms, which do not wait for each other.
     let square = r * r;
-    let high = 9.675_541e-3 + r * 1.327_647_1e-3;
-    let middle = 0.240_221_2 + r * 5.550_713e-2;
-    let low = 1.000_000_1 + r * 0.693_146_94;
-    let p = low + square * (middle + square * high);
+    let middle = 0.240_247_44 + r * 5.591_786e-2;
+    let low = 0.999_999_3 + r * 0.693_121_8;
+    let p = low + square * (middle + square * 9.570_101e-3);
     1.0 / (1.0 + f32::from_bits(p.to_bits().wrapping_add(rounded.to_bits() << 23)))
 }
 
