@@ -43,7 +43,7 @@ pub struct Args {
     #[arg(long, default_value = model::BUILT_IN)]
     model: String,
 
-    /// What runs the network: auto, tract or int8
+    /// What runs the network: auto, tract, int8 or onnxruntime
     #[arg(long, value_name = "NAME", default_value_t = EngineChoice::Auto)]
     engine: EngineChoice,
 

@@ -69,7 +69,7 @@ pub struct Common {
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub sessions: usize,
 
-    /// What runs the network: auto (int8 where the file is quantised), tract or int8
+    /// What runs the network: auto (int8 where the file is quantised), tract, int8 or onnxruntime
     #[arg(long, value_name = "NAME", default_value_t = EngineChoice::Auto)]
     pub engine: EngineChoice,
 

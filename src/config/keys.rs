@@ -83,7 +83,7 @@ pub const KEYS: &[Key] = &[
     key("model", "name", Text, "\"scene\"",
         "Name of a model that `wayside model list` shows, a model folder, or an ONNX file whose head is recognised."),
     key("model", "engine", Word(EngineChoice::WORDS), "\"auto\"",
-        "What runs the network: `int8` quantised files only, `tract` any; `auto` takes int8 where the file is made for it."),
+        "What runs the network: `int8` quantised files only, `tract` any; `auto` takes int8 where the file is made for it. `onnxruntime` takes the library of that name where it is installed (docs/models.md)."),
     key("model", "sessions", whole(0, 64, "threads"), "0",
         "Frames that are worked on side by side, each on a thread of its own; 0 takes one per processor core. Changes no count."),
 

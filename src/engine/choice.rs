@@ -14,10 +14,12 @@ pub enum EngineChoice {
     Auto,
     Tract,
     Int8,
+    /// Never chosen by `Auto`: it needs the build's feature and the user's library.
+    OnnxRuntime,
 }
 
 impl EngineChoice {
-    pub const WORDS: &'static [&'static str] = &["auto", "tract", "int8"];
+    pub const WORDS: &'static [&'static str] = &["auto", "tract", "int8", "onnxruntime"];
 
     /// Loads the model and says in one line of the log what runs it, and why.
     ///
@@ -27,6 +29,15 @@ impl EngineChoice {
         match self {
             Self::Tract => TractEngine.load(model),
             Self::Int8 => Int8Engine::new().load(model),
+            #[cfg(feature = "onnxruntime")]
+            Self::OnnxRuntime => super::onnxruntime::OnnxRuntimeEngine.load(model),
+            #[cfg(not(feature = "onnxruntime"))]
+            Self::OnnxRuntime => Err(EngineError::Load {
+                model: model.to_string(),
+                reason: "this wayside was built without the engine onnxruntime: build it anew with \
+                         `cargo build --release --features onnxruntime`"
+                    .into(),
+            }),
             Self::Auto if !is_quantised(model)? => {
                 log::info!("{model}: engine tract, as the file is not quantised");
                 TractEngine.load(model)
@@ -65,6 +76,7 @@ impl FromStr for EngineChoice {
             "auto" => Ok(Self::Auto),
             "tract" => Ok(Self::Tract),
             "int8" => Ok(Self::Int8),
+            "onnxruntime" => Ok(Self::OnnxRuntime),
             _ => Err(format!("no engine '{word}': there are {}", Self::WORDS.join(", "))),
         }
     }
@@ -76,6 +88,7 @@ impl fmt::Display for EngineChoice {
             Self::Auto => "auto",
             Self::Tract => "tract",
             Self::Int8 => "int8",
+            Self::OnnxRuntime => "onnxruntime",
         })
     }
 }

@@ -8,6 +8,8 @@ mod graph;
 mod guard;
 mod input;
 mod int8;
+#[cfg(feature = "onnxruntime")]
+mod onnxruntime;
 mod tract;
 
 pub use choice::EngineChoice;
@@ -100,11 +102,16 @@ pub enum EngineError {
     Model(#[from] ModelError),
 }
 
-/// The causes of a library's error, outermost first, as one line of bearable length: tract quotes whole nodes.
+/// The causes of tract's error, outermost first, as one line.
 fn one_line(error: &tract_onnx::prelude::TractError) -> String {
-    const LONGEST: usize = 300;
     let causes: Vec<String> = error.chain().map(|cause| cause.to_string()).collect();
-    let line = causes.join(": ").split_whitespace().collect::<Vec<_>>().join(" ");
+    short_line(&causes.join(": "))
+}
+
+/// A library's message as one line of bearable length: tract quotes whole nodes.
+fn short_line(message: &str) -> String {
+    const LONGEST: usize = 300;
+    let line = message.split_whitespace().collect::<Vec<_>>().join(" ");
     match line.char_indices().nth(LONGEST) {
         Some((end, _)) => format!("{}…", &line[..end]),
         None => line,

@@ -6,14 +6,7 @@ use wayside::model::{ModelFolder, sha256_hex};
 use wayside::preprocess::Letterboxed;
 
 use super::onnx::{FLOAT, INT8, INT32, Net, UINT8, fixed};
-use super::{asset, model, spec};
-
-/// The picture that `tests/reference/int8_interpreter.py` calls `pattern`.
-fn pattern(width: u32, height: u32) -> Letterboxed {
-    let pixel = |y: u32, x: u32, c: u32| (((x * 3 + y * 5 + c * 40) ^ ((x * y) >> 5)) & 255) as u8;
-    let pixels = (0..height).flat_map(|y| (0..width).flat_map(move |x| (0..3).map(move |c| pixel(y, x, c))));
-    Letterboxed { width, height, pixels: pixels.collect(), ..Letterboxed::default() }
-}
+use super::{asset, model, pattern, spec};
 
 fn run(engine: &Int8Engine, model: &ModelFolder, picture: &Letterboxed) -> Outputs {
     let mut session = engine.load(model).unwrap().session().unwrap();
@@ -86,6 +79,15 @@ fn quantised_files_come_out_as_an_interpreter_says_byte_for_byte() {
             assert_eq!(digests(&outputs), expected, "{name} with {}", engine.instructions());
         }
     }
+}
+
+/// For tests/vm/int8_arm.sh: an emulated processor without dot products has to stop here, or it proves nothing.
+#[cfg(target_arch = "aarch64")]
+#[test]
+#[ignore = "ends the process where the processor lacks the instruction"]
+fn a_dot_product_instruction() {
+    // SAFETY: sdot v0.4s, v1.16b, v2.16b changes v0 only, which is named.
+    unsafe { std::arch::asm!(".inst 0x4e829420", out("v0") _) };
 }
 
 /// One convolution between two quantisers, with everything that a file may vary.
@@ -442,5 +444,8 @@ fn auto_takes_int8_where_the_file_is_quantised_and_tract_where_int8_refuses() {
         .output("out", FLOAT, &fixed(&[1, 3, 8, 8]))
         .bytes();
     assert_eq!(engine(odd), "tract");
-    assert_eq!("int9".parse::<EngineChoice>().unwrap_err(), "no engine 'int9': there are auto, tract, int8");
+    assert_eq!(
+        "int9".parse::<EngineChoice>().unwrap_err(),
+        "no engine 'int9': there are auto, tract, int8, onnxruntime"
+    );
 }

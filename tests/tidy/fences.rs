@@ -57,6 +57,7 @@ struct Place(&'static str, &'static [&'static str]);
 
 const PLACES: &[Place] = &[
     Place("tract_onnx", &["src/engine/"]),
+    Place("ort", &["src/engine/onnxruntime.rs"]),
     Place("rusqlite", &["src/ledger/"]),
     Place("openh264", &["src/source/", "src/draw/"]),
     Place("openh264_sys2", &["src/source/"]),

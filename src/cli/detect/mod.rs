@@ -56,7 +56,7 @@ pub struct Args {
     #[arg(long)]
     model: Option<String>,
 
-    /// What runs the network: auto (int8 where the file is quantised), tract or int8
+    /// What runs the network: auto (int8 where the file is quantised), tract, int8 or onnxruntime
     #[arg(long, value_name = "NAME", default_value_t = EngineChoice::Auto)]
     engine: EngineChoice,
 

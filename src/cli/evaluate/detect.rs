@@ -44,7 +44,7 @@ pub struct DetectArgs {
     /// Name of a model, a model folder, or an ONNX file [default: the built-in one, which only sees the synthetic road].
     #[arg(long)]
     model: Option<String>,
-    /// What runs the network: auto (int8 where the file is quantised), tract or int8
+    /// What runs the network: auto (int8 where the file is quantised), tract, int8 or onnxruntime
     #[arg(long, value_name = "NAME", default_value_t = EngineChoice::Auto)]
     engine: EngineChoice,
     /// Score all classes as one kind.
