@@ -40,7 +40,7 @@ pub struct CountArgs {
     /// Name of a model, a model folder, or an ONNX file [default: the config's].
     #[arg(long)]
     model: Option<String>,
-    /// What runs the network: auto (int8 where the file is quantised), tract or int8 [default: the config's, else auto]
+    /// What runs the network: auto (int8 where the file is quantised), tract, int8 or onnxruntime [default: the config's, else auto]
     #[arg(long, value_name = "NAME")]
     engine: Option<EngineChoice>,
     /// Take [model], [detect], [track] and [count] from this config; its sources and lines are not used.
