@@ -162,7 +162,7 @@ fn prove(model: &ModelFolder) -> anyhow::Result<String> {
 fn folder_of(model: &ModelFolder) -> Option<&Path> {
     match &model.graph {
         Graph::File(path) => path.parent(),
-        Graph::Embedded(_) => None,
+        Graph::Embedded(_) | Graph::Memory(_) => None,
     }
 }
 

@@ -8,6 +8,7 @@ mod graph;
 mod guard;
 mod input;
 mod int8;
+pub mod onnx;
 mod tract;
 
 pub use choice::EngineChoice;

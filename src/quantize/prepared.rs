@@ -1,0 +1,146 @@
+//! A float network with everything that is known of it, ready to be written in 8 bits with any of its layers left float.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use sha2::{Digest, Sha256};
+
+use super::checkpoint::Checkpoint;
+use super::emit::{Quantised, emit};
+use super::graph::Graph;
+use super::layers::{self, Layer};
+use super::ranges::{self, Affine};
+use super::spots::{self, Scheme};
+use super::statistics::{Statistics, Tensor};
+use super::weights::{Rounded, corrected_bias};
+use super::{Calibration, Progress, QuantizeError, calibrate, fold, with_graph};
+use crate::engine::{Engine, TractEngine};
+use crate::model::{InputSpec, ModelFolder};
+
+/// Fewer pictures say nothing of what is rare.
+const LEAST_PICTURES: usize = 8;
+
+/// See the module.
+pub struct Prepared {
+    pub graph: Graph,
+    pub layers: Vec<Layer>,
+    statistics: Statistics,
+    input: InputSpec,
+    checkpoint: Checkpoint,
+}
+
+impl Prepared {
+    /// Reads the model and calibrates it.
+    ///
+    /// # Errors
+    /// A file that is quantised, takes more than one picture, or has no layer to quantise; pictures that are too few or
+    /// show nothing; numbers that are not finite.
+    pub fn new(model: &ModelFolder, asked: &Calibration, progress: &dyn Progress) -> Result<Self, QuantizeError> {
+        let refused = |reason: String| QuantizeError::Refused { name: model.to_string(), reason };
+        let bytes = model.read()?;
+        let mut graph = Graph::read(&bytes).map_err(refused)?;
+        fold::batch_norms(&mut graph);
+        let layers = layers::find(&graph);
+        if layers.is_empty() {
+            return Err(refused("has no convolution or fully connected layer with constant weights".into()));
+        }
+        let count = asked.pictures.len();
+        if count < LEAST_PICTURES {
+            return Err(refused(format!(
+                "{count} pictures to calibrate with are too few: give {LEAST_PICTURES} at the least, better 200, as the \
+                 network will see them"
+            )));
+        }
+        let program = TractEngine.load(&observed(model, &graph, &layers))?;
+        let key = key(&bytes, &model.spec.input, asked).map_err(refused)?;
+        let mut checkpoint = Checkpoint::open(asked.kept_at.clone(), key);
+        calibrate::run(
+            program.as_ref(),
+            &model.spec.input,
+            asked.pictures,
+            asked.seed,
+            asked.sessions,
+            &mut checkpoint,
+            progress,
+        )?;
+        if checkpoint.blank * 2 > count {
+            let blank = checkpoint.blank;
+            return Err(refused(format!(
+                "{blank} of the {count} pictures to calibrate with show nothing (one colour): give pictures as the network \
+                 will see them"
+            )));
+        }
+        let statistics = std::mem::take(&mut checkpoint.tensors);
+        if let Some((name, _)) = statistics.iter().find(|(_, tensor)| !tensor.is_finite()) {
+            return Err(refused(format!("`{name}` holds numbers that are not finite on these pictures")));
+        }
+        Ok(Self { graph, layers, statistics, input: model.spec.input, checkpoint })
+    }
+
+    /// Once the result is in its place.
+    pub fn forget(&self) {
+        self.checkpoint.remove();
+    }
+
+    /// The network with all layers in 8 bits but those in `float`, by name.
+    pub fn quantised(&self, float: &BTreeSet<String>) -> Graph {
+        let ranges = self.ranges(float);
+        let quantised = self.layers.iter().enumerate().filter(|(_, layer)| !float.contains(&layer.name));
+        let quantised = quantised.filter_map(|(index, layer)| Some((index, self.layer(layer, &ranges)?)));
+        emit(&self.graph, &self.layers, &ranges, &quantised.collect())
+    }
+
+    /// `None` where nothing is known of what it reads.
+    fn layer(&self, layer: &Layer, ranges: &BTreeMap<String, Affine>) -> Option<Quantised> {
+        let inputs = ranges.get(&spots::origin(&self.graph, &layer.input)?)?.clone();
+        let weights = Rounded::of(layer, &inputs);
+        let bias = corrected_bias(layer, &weights, self.statistics.get(&layer.input)?, &inputs);
+        Some(Quantised { weights, bias, inputs })
+    }
+
+    /// The scales of the tensors that become bytes.
+    pub fn ranges(&self, float: &BTreeSet<String>) -> BTreeMap<String, Affine> {
+        let schemes = spots::place(&self.graph, &self.layers, float);
+        let range = |name: &String| self.range(name, &schemes);
+        schemes.keys().filter_map(|name| Some((name.clone(), range(name)?))).collect()
+    }
+
+    fn range(&self, name: &String, schemes: &BTreeMap<String, Scheme>) -> Option<Affine> {
+        let tensor = || self.statistics.get(name);
+        Some(match &schemes[name] {
+            Scheme::Picture => ranges::of_picture(self.input.mean, self.input.std),
+            Scheme::Tensor => ranges::per_tensor(tensor()?),
+            Scheme::Channels => ranges::per_channel(tensor()?),
+            Scheme::Like(whole) => self.range(whole, schemes)?,
+        })
+    }
+
+    pub fn statistics(&self, name: &str) -> Option<&Tensor> {
+        self.statistics.get(name)
+    }
+}
+
+/// The float network with an output for each tensor that may become bytes, or that a layer reads.
+fn observed(model: &ModelFolder, graph: &Graph, layers: &[Layer]) -> ModelFolder {
+    let mut graph_out = graph.clone();
+    let mut names: BTreeSet<String> = spots::place(graph, layers, &BTreeSet::new()).into_keys().collect();
+    names.extend(layers.iter().map(|layer| layer.input.clone()));
+    names.iter().for_each(|name| graph_out.observe(name));
+    with_graph(&model.spec, graph_out.encode())
+}
+
+/// Digest of all that decides the statistics.
+fn key(bytes: &[u8], input: &InputSpec, asked: &Calibration) -> Result<String, String> {
+    let mut hash = Sha256::new();
+    hash.update(Sha256::digest(bytes));
+    hash.update(format!("{input:?} {}", asked.seed));
+    for path in asked.pictures {
+        hash.update(picture_digest(path)?);
+    }
+    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+fn picture_digest(path: &Path) -> Result<[u8; 32], String> {
+    let bytes = std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    Ok(Sha256::digest(&bytes).into())
+}
