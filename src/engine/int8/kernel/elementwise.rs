@@ -8,7 +8,7 @@ const ROUND: f32 = 12_582_912.0;
 
 /// The byte for `x`, a value in units of the scale; NaN gives 0.
 #[inline(always)]
-fn byte(x: f32, zero: u8) -> u8 {
+pub(super) fn byte(x: f32, zero: u8) -> u8 {
     let (low, high) = (-f32::from(zero), 255.0 - f32::from(zero));
     let x = if x > low { x } else { low };
     let x = if x < high { x } else { high };
@@ -75,6 +75,20 @@ pub(super) fn silu_f32(inout: &mut [f32]) {
     for x in inout {
         *x *= 1.0 / (1.0 + exp(-*x));
     }
+}
+
+#[inline(always)]
+pub(super) fn hard_swish(inout: &mut [f32]) {
+    for x in inout {
+        *x *= limited(*x / 6.0 + 0.5, 0.0, 1.0);
+    }
+}
+
+/// As `f32::max` and `min` have it, so NaN gives `low`.
+#[inline(always)]
+pub(super) fn limited(x: f32, low: f32, high: f32) -> f32 {
+    let x = if x > low { x } else { low };
+    if x < high { x } else { high }
 }
 
 /// eˣ within 2 units in the last place: `x = n·ln 2 + r`, a polynomial in `r` (Cephes' expf), times 2ⁿ in two steps, so that the ends

@@ -8,9 +8,9 @@ use super::Requant;
 use super::isa::Isa;
 
 /// Most lanes that a block has.
-const WIDEST: usize = 32;
+pub(super) const WIDEST: usize = 32;
 /// Most rows that a tile has.
-const MOST_ROWS: usize = 12;
+pub(super) const MOST_ROWS: usize = 12;
 
 pub(super) trait Emit<I: Isa> {
     type Out: Copy;
@@ -172,7 +172,7 @@ impl<I: Isa> Bytes<'_, I> {
 }
 
 #[inline(always)]
-unsafe fn factors<I: Isa, const V: usize>(at: *const f32) -> [I::Float; V] {
+pub(super) unsafe fn factors<I: Isa, const V: usize>(at: *const f32) -> [I::Float; V] {
     // SAFETY: the caller has V vectors of factors there.
     unsafe {
         let mut factor = [I::load_float(at); V];

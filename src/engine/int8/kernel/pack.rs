@@ -4,7 +4,7 @@
 //! neighbouring values that one dot product takes. The last block overlaps the one before it rather than ending in a
 //! part of a vector; only where all channels are fewer than one block's lanes is a block padded.
 
-use super::{Kernels, Requant};
+use super::{FunctionKind, Kernels, Requant};
 
 /// How an instruction set wants its operands.
 #[derive(Clone, Copy, Debug)]
@@ -319,5 +319,11 @@ impl Requant {
     pub(super) fn check(&self, n: usize) {
         assert_eq!(self.factor.len(), n, "one factor per output channel");
         assert!(self.low <= self.high, "no byte lies between {} and {}", self.low, self.high);
+        if let Some(function) = &self.function {
+            assert_eq!(function.scale.len(), n, "one scale per output channel");
+            if let FunctionKind::Slopes(slope) = &function.kind {
+                assert_eq!(slope.len(), n, "one slope per output channel");
+            }
+        }
     }
 }
