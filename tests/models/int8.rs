@@ -41,14 +41,14 @@ const REFERENCES: [Reference; 4] = [
         416,
         [0.0; 3],
         [1.0; 3],
-        &["c46a282b65d5b23ff566b6dbb397f2a01e16ffbf627e1bf664556b44808764b4"],
+        &["da664a373396db01c94ea16cc09e416f4a064edc2432ad2824f4e657f154a394"],
     ),
     (
         "yolox_nano_int8_qdq_nodw_derived",
         416,
         [0.0; 3],
         [1.0; 3],
-        &["bbb21763ea4a9de5a1c5433a64e5fddd06aedf8bc1b7a37578c6a63ccb43a133"],
+        &["6ad35478869abcab57718b527fb4a3ab38949b432c73f98b398f76142b73b0aa"],
     ),
     (
         "yolo-lite-coco_int8_qdq_derived",

@@ -65,26 +65,46 @@ pub(super) fn exp_f32(inout: &mut [f32]) {
 #[inline(always)]
 pub(super) fn sigmoid_f32(inout: &mut [f32]) {
     for x in inout {
-        *x = 1.0 / (1.0 + exp(-*x));
+        *x = sigmoid(*x);
     }
 }
 
-/// `x · sigmoid(x)`.
 #[inline(always)]
 pub(super) fn silu_f32(inout: &mut [f32]) {
     for x in inout {
-        *x *= 1.0 / (1.0 + exp(-*x));
+        *x = silu(*x);
     }
 }
 
+/// `x · sigmoid(x)`
 #[inline(always)]
-pub(super) fn hard_swish(inout: &mut [f32]) {
-    for x in inout {
-        *x *= limited(*x / 6.0 + 0.5, 0.0, 1.0);
-    }
+pub(super) fn silu(x: f32) -> f32 {
+    x * sigmoid(x)
 }
 
-/// As `f32::max` and `min` have it, so NaN gives `low`.
+/// `1 / (1 + 2ᵗ)` with `t = -x · log2 e`, within 2e-7. 2ᵗ is a polynomial of what is left beside the next whole number (the one with
+/// the least relative error), which then goes into the exponent.
+#[inline(always)]
+pub(super) fn sigmoid(x: f32) -> f32 {
+    let t = limited(x * -std::f32::consts::LOG2_E, -120.0, 120.0);
+    let rounded = t + ROUND;
+    let r = t - (rounded - ROUND);
+    // Pairs of terms, which do not wait for each other.
+    let square = r * r;
+    let high = 9.675_541e-3 + r * 1.327_647_1e-3;
+    let middle = 0.240_221_2 + r * 5.550_713e-2;
+    let low = 1.000_000_1 + r * 0.693_146_94;
+    let p = low + square * (middle + square * high);
+    1.0 / (1.0 + f32::from_bits(p.to_bits().wrapping_add(rounded.to_bits() << 23)))
+}
+
+/// `x · clamp(x / 6 + 0.5, 0, 1)`
+#[inline(always)]
+pub(super) fn hard_swish(x: f32) -> f32 {
+    x * limited(x / 6.0 + 0.5, 0.0, 1.0)
+}
+
+/// NaN gives `low`.
 #[inline(always)]
 pub(super) fn limited(x: f32, low: f32, high: f32) -> f32 {
     let x = if x > low { x } else { low };

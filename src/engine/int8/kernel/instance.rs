@@ -31,8 +31,10 @@ macro_rules! instance {
                             gemm::gemm::<$isa, _>(p, m, input, &emit, out, out_stride, scratch);
                         }
                         Some(function) => {
-                            let emit = Through { requant, function };
+                            let mut numbers = std::mem::take(&mut scratch.numbers);
+                            let emit = Through::new(requant, function, gemm::PANEL_ROWS, &mut numbers);
                             gemm::gemm::<$isa, _>(p, m, input, &emit, out, out_stride, scratch);
+                            scratch.numbers = numbers;
                         }
                     }
                 }
@@ -74,8 +76,10 @@ macro_rules! instance {
                             depthwise::depthwise::<$isa, _>(p, rows, stride, w_out, &emit, out, out_stride, scratch);
                         }
                         Some(function) => {
-                            let emit = Through { requant, function };
+                            let mut numbers = std::mem::take(&mut scratch.numbers);
+                            let emit = Through::new(requant, function, w_out, &mut numbers);
                             depthwise::depthwise::<$isa, _>(p, rows, stride, w_out, &emit, out, out_stride, scratch);
+                            scratch.numbers = numbers;
                         }
                     }
                 }

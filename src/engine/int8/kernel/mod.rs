@@ -9,7 +9,7 @@
 //!   `q = round_half_even(clamp(x, low - zero, high - zero)) + zero`, then `table[q]` where there is a table. A clamp after
 //!   the rounding is the same, as its bounds are whole numbers: the kernels saturate late.
 //! - With a function of numbers in between: `x = (acc as f32) · factor[n]`, the function as `elementwise.rs` spells it out, then
-//!   `round_half_even(f(x) / scale[n]) + zero`, saturated.
+//!   `round_half_even(f(x) · reciprocal[n]) + zero`, saturated.
 //! - Floats out: `y = (acc as f32) · factor[n]`.
 //! - Float convolution: `acc = bias[n]`, then for each `k` in order `acc = acc + a[k]·w[n][k]`, two roundings, never fused.
 //! - Elementwise: what `elementwise.rs` and `float.rs` spell out; each operation of theirs is rounded once, in the order written.
@@ -65,12 +65,12 @@ pub struct Requant {
     pub function: Option<Function>,
 }
 
-/// `x = acc · factor[n]`, then the function of `x`, then `byte = saturate(round_half_even(f(x) / scale[n]) + zero)`.
+/// `x = acc · factor[n]`, then the function of `x`, then `byte = saturate(round_half_even(f(x) · reciprocal[n]) + zero)`.
 #[derive(Clone, Debug)]
 pub struct Function {
     pub kind: FunctionKind,
-    /// Output scale, one per output channel, finite and above 0.
-    pub scale: Vec<f32>,
+    /// Of the output scale, one per output channel, finite and above 0.
+    pub reciprocal: Vec<f32>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -142,4 +142,5 @@ pub struct Affine {
 #[derive(Default, Debug)]
 pub struct Scratch {
     panel: pack::Aligned,
+    numbers: Vec<f32>,
 }

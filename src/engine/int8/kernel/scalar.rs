@@ -22,16 +22,15 @@ impl Requant {
 impl Function {
     /// The byte of channel `n` for the number `x`.
     fn byte(&self, n: usize, x: f32, zero: u8) -> u8 {
-        let mut y = [x];
-        match &self.kind {
-            FunctionKind::Silu => elementwise::silu_f32(&mut y),
-            FunctionKind::Sigmoid => elementwise::sigmoid_f32(&mut y),
-            FunctionKind::HardSwish => elementwise::hard_swish(&mut y),
-            FunctionKind::Slopes(slope) if x < 0.0 => y = [x * slope[n]],
-            FunctionKind::Slopes(_) => (),
-            FunctionKind::Clip { low, high } => y = [elementwise::limited(x, *low, *high)],
-        }
-        elementwise::byte(y[0] / self.scale[n], zero)
+        let y = match &self.kind {
+            FunctionKind::Silu => elementwise::silu(x),
+            FunctionKind::Sigmoid => elementwise::sigmoid(x),
+            FunctionKind::HardSwish => elementwise::hard_swish(x),
+            FunctionKind::Slopes(slopes) if x < 0.0 => x * slopes[n],
+            FunctionKind::Slopes(_) => x,
+            FunctionKind::Clip { low, high } => elementwise::limited(x, *low, *high),
+        };
+        elementwise::byte(y * self.reciprocal[n], zero)
     }
 }
 

@@ -65,8 +65,8 @@ impl Numbers {
             4 => Some(FunctionKind::Clip { low: -1.5, high: 6.0 }),
             _ => None,
         };
-        let scales = (0..n).map(|_| (self.next() % 1000 + 1) as f32 / 3000.0).collect();
-        let function = kind.map(|kind| Function { kind, scale: scales });
+        let scales = (0..n).map(|_| (self.next() % 1000 + 1) as f32 / 30.0).collect();
+        let function = kind.map(|kind| Function { kind, reciprocal: scales });
         Requant {
             factor: (0..n).map(|_| (self.next() % 1000) as f32 * scale / 500.0 + scale / 3.0).collect(),
             zero: [0, 255, 128, self.next() as u8][(self.next() % 4) as usize],
@@ -139,7 +139,8 @@ impl Product {
                     gemm::gemm::<I, _>(&p, self.m, input, &emit, out, self.out_stride, &mut scratch);
                 }
                 Some(function) => {
-                    let emit = Through { requant, function };
+                    let mut numbers = Vec::new();
+                    let emit = Through::new(requant, function, gemm::PANEL_ROWS, &mut numbers);
                     gemm::gemm::<I, _>(&p, self.m, input, &emit, out, self.out_stride, &mut scratch);
                 }
             }
@@ -166,7 +167,7 @@ impl Product {
 }
 
 fn requantised(requant: &Requant, n: usize, acc: i32) -> u8 {
-    if let Some(Function { kind, scale }) = &requant.function {
+    if let Some(Function { kind, reciprocal }) = &requant.function {
         let x = acc as f32 * requant.factor[n];
         let mut y = [x];
         match kind {
@@ -176,7 +177,7 @@ fn requantised(requant: &Requant, n: usize, acc: i32) -> u8 {
             FunctionKind::Slopes(slope) => y[0] = if x < 0.0 { x * slope[n] } else { x },
             FunctionKind::Clip { low, high } => y[0] = x.clamp(*low, *high),
         }
-        return ((y[0] / scale[n]).round_ties_even() + f32::from(requant.zero)).clamp(0.0, 255.0) as u8;
+        return ((y[0] * reciprocal[n]).round_ties_even() + f32::from(requant.zero)).clamp(0.0, 255.0) as u8;
     }
     let x = f64::from((f64::from(acc as f32) * f64::from(requant.factor[n])) as f32);
     let (floor, zero) = (x.floor(), f64::from(requant.zero));
@@ -245,7 +246,8 @@ impl Depthwise {
                     depthwise::depthwise::<I, _>(&p, &rows, stride, w_out, &emit, out, out_stride, &mut scratch);
                 }
                 Some(function) => {
-                    let emit = Through { requant, function };
+                    let mut numbers = Vec::new();
+                    let emit = Through::new(requant, function, w_out, &mut numbers);
                     depthwise::depthwise::<I, _>(&p, &rows, stride, w_out, &emit, out, out_stride, &mut scratch);
                 }
             }

@@ -1,23 +1,39 @@
-//! The way out of the accumulators through a function of numbers: SiLU and its like in f32, then to bytes with a scale per channel.
-//! Plain Rust over a tile of floats, inside the task that made them, so the compiler has the instruction set; it neither reorders
-//! nor fuses float operations.
+//! The way out of the accumulators through a function of numbers: a panel of rows as floats, then SiLU or its like, then bytes with a
+//! scale per channel. Plain Rust inside functions that enable the instruction set; the compiler neither reorders nor fuses float
+//! operations.
 
-#![expect(clippy::needless_range_loop, reason = "counted loops over registers, which the compiler unrolls")]
-
-use std::mem::MaybeUninit;
-
-use super::elementwise::{byte, hard_swish, limited, sigmoid_f32, silu_f32};
-use super::emit::{Emit, MOST_ROWS, WIDEST, factors};
-use super::isa::Isa;
+use super::elementwise::{byte, hard_swish, limited, sigmoid, silu};
+use super::emit::{Emit, Floats};
+use super::isa::{Isa, Task};
 use super::{Function, FunctionKind, Requant};
 
 pub(super) struct Through<'a> {
-    pub requant: &'a Requant,
-    pub function: &'a Function,
+    numbers: *mut f32,
+    floats: Floats<'a>,
+    zero: u8,
+    function: &'a Function,
+}
+
+impl<'a> Through<'a> {
+    /// `numbers` gets room for `rows` rows of all channels.
+    pub fn new(requant: &'a Requant, function: &'a Function, rows: usize, numbers: &'a mut Vec<f32>) -> Self {
+        let needed = rows * requant.factor.len();
+        if numbers.len() < needed {
+            numbers.resize(needed, 0.0);
+        }
+        let floats = Floats { factor: &requant.factor };
+        Self { numbers: numbers.as_mut_ptr(), floats, zero: requant.zero, function }
+    }
 }
 
 impl<I: Isa> Emit<I> for Through<'_> {
     type Out = u8;
+    type Cell = f32;
+
+    #[inline(always)]
+    fn cells(&self, _: *mut u8, _: usize) -> (*mut f32, usize) {
+        (self.numbers, self.floats.factor.len())
+    }
 
     #[inline(always)]
     unsafe fn tile<const R: usize, const V: usize, const WHOLE: bool>(
@@ -25,63 +41,86 @@ impl<I: Isa> Emit<I> for Through<'_> {
         acc: &[[I::Acc; V]; R],
         start: usize,
         width: usize,
-        out: *mut u8,
-        out_stride: usize,
+        cells: *mut f32,
+        stride: usize,
         rows: usize,
     ) {
-        let lanes = const { V * I::LAYOUT.lanes };
-        let whole = WHOLE || width == lanes;
-        let of = |all: &[f32], padding: f32| {
-            let mut channels = [padding; WIDEST];
-            let count = if whole { lanes } else { width };
-            channels[..count].copy_from_slice(&all[start..start + count]);
-            channels
-        };
-        let (factor, scale) = (of(&self.requant.factor, 0.0), of(&self.function.scale, 1.0));
-        let mut x = MaybeUninit::<[f32; WIDEST * MOST_ROWS]>::uninit();
-        // SAFETY: `R · lanes` floats are written, and only these are read.
-        let x = unsafe {
-            let to = x.as_mut_ptr().cast::<f32>();
-            let factor = factors::<I, V>(factor.as_ptr());
-            for r in 0..R {
-                for v in 0..V {
-                    let at = to.add(r * lanes + v * I::LAYOUT.lanes);
-                    I::store_float(I::mul(I::to_float(acc[r][v]), factor[v]), at);
-                }
-            }
-            std::slice::from_raw_parts_mut(to, R * lanes)
-        };
-        match &self.function.kind {
-            FunctionKind::Silu => silu_f32(x),
-            FunctionKind::Sigmoid => sigmoid_f32(x),
-            FunctionKind::HardSwish => hard_swish(x),
-            FunctionKind::Slopes(slopes) => {
-                let slopes = of(slopes, 1.0);
-                for row in x.chunks_exact_mut(lanes) {
-                    for (x, slope) in row.iter_mut().zip(&slopes) {
-                        *x = if *x < 0.0 { *x * slope } else { *x };
-                    }
-                }
-            }
-            FunctionKind::Clip { low, high } => x.iter_mut().for_each(|x| *x = limited(*x, *low, *high)),
-        }
-        let zero = self.requant.zero;
-        for (r, row) in x.chunks_exact(lanes).enumerate().take(if WHOLE { R } else { rows }) {
-            let mut bytes = [0; WIDEST];
-            for (to, (x, scale)) in bytes[..lanes].iter_mut().zip(row.iter().zip(&scale)) {
-                *to = byte(x / scale, zero);
-            }
-            // SAFETY: the caller's row has so many bytes.
-            unsafe {
-                let to = out.add(r * out_stride);
-                match whole {
-                    true => to.copy_from_nonoverlapping(bytes.as_ptr(), lanes),
-                    false => to.copy_from_nonoverlapping(bytes.as_ptr(), width),
-                }
-            }
-        }
+        // SAFETY: the caller's promise; `numbers` has room for a panel.
+        unsafe { Emit::<I>::tile::<R, V, WHOLE>(&self.floats, acc, start, width, cells, stride, rows) };
     }
 
     #[inline(always)]
-    unsafe fn finish(&self, _: *mut u8, _: usize, _: usize, _: usize) {}
+    unsafe fn finish(&self, out: *mut u8, out_stride: usize, rows: usize, n: usize) {
+        // SAFETY: the tiles have written `rows` rows of `n` numbers, and the caller's output has so many bytes.
+        unsafe {
+            let numbers = std::slice::from_raw_parts(self.numbers, rows * n);
+            I::outlined(Finish { numbers, out, out_stride, zero: self.zero, function: self.function });
+        }
+    }
+}
+
+struct Finish<'a> {
+    numbers: &'a [f32],
+    out: *mut u8,
+    out_stride: usize,
+    zero: u8,
+    function: &'a Function,
+}
+
+impl Task for Finish<'_> {
+    #[inline(always)]
+    unsafe fn run(self) {
+        let Function { kind, reciprocal } = self.function;
+        // SAFETY: what `finish` says.
+        unsafe {
+            match kind {
+                FunctionKind::Silu => self.rows(reciprocal, |x, _| silu(x)),
+                FunctionKind::Sigmoid => self.rows(reciprocal, |x, _| sigmoid(x)),
+                FunctionKind::HardSwish => self.rows(reciprocal, |x, _| hard_swish(x)),
+                FunctionKind::Slopes(slopes) => self.rows(slopes, |x, slope| if x < 0.0 { x * slope } else { x }),
+                FunctionKind::Clip { low, high } => self.rows(reciprocal, |x, _| limited(x, *low, *high)),
+            }
+        }
+    }
+}
+
+/// Numbers at a time.
+const CHUNK: usize = 16;
+
+impl Finish<'_> {
+    /// `of(number, parameter of its channel)`
+    #[inline(always)]
+    unsafe fn rows(&self, parameters: &[f32], of: impl Fn(f32, f32) -> f32) {
+        let reciprocal = &self.function.reciprocal[..];
+        let n = reciprocal.len();
+        let chunk = |x: &[f32; CHUNK], parameter: &[f32; CHUNK], reciprocal: &[f32; CHUNK]| {
+            let mut bytes = [0; CHUNK];
+            for i in 0..CHUNK {
+                bytes[i] = byte(of(x[i], parameter[i]) * reciprocal[i], self.zero);
+            }
+            bytes
+        };
+        for (row, x) in self.numbers.chunks_exact(n).enumerate() {
+            // SAFETY: the row has `n` bytes.
+            let out = unsafe { std::slice::from_raw_parts_mut(self.out.add(row * self.out_stride), n) };
+            let mut at = 0;
+            while at < n {
+                if n < CHUNK {
+                    let padded = |from: &[f32]| {
+                        let mut padded = [1.0; CHUNK];
+                        padded[..n].copy_from_slice(from);
+                        padded
+                    };
+                    out.copy_from_slice(&chunk(&padded(x), &padded(parameters), &padded(reciprocal))[..n]);
+                } else {
+                    // The last chunk overlaps the one before it.
+                    let at = at.min(n - CHUNK);
+                    let part = |from: &[f32]| -> [f32; CHUNK] { std::array::from_fn(|i| from[at..at + CHUNK][i]) };
+                    let bytes = chunk(&part(x), &part(parameters), &part(reciprocal));
+                    out[at..at + CHUNK].copy_from_slice(&bytes);
+                }
+                at += CHUNK;
+            }
+        }
+    }
 }

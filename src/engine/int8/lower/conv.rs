@@ -230,7 +230,7 @@ impl<'a> Lowering<'a> {
                     let divisor = |output| if function.is_some() { 1.0 } else { scale(output) };
                     let function = function.as_ref().map(|kind| Function {
                         kind: kind.part(&range),
-                        scale: range.clone().map(|output| scale(output) as f32).collect(),
+                        reciprocal: range.clone().map(|output| (1.0 / scale(output)) as f32).collect(),
                     });
                     ConvOut::Bytes(Requant {
                         factor: range.map(|output| (product(output) / divisor(output)) as f32).collect(),
