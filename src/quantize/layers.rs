@@ -45,6 +45,22 @@ impl Layer {
         self.weights.dims[1] * self.groups
     }
 
+    /// Writes weights and bias, which were changed, back into the graph, for this layer alone.
+    pub fn store(&self, graph: &mut Graph) {
+        let weights = if self.turned { transposed(&self.weights) } else { self.weights.clone() };
+        let names = ["weights", "bias"].map(|what| graph.fresh(&format!("{}/{what}", self.output)));
+        let bias = Floats { dims: vec![self.bias.len()], values: self.bias.clone() };
+        graph.set_floats(&names[0], &weights);
+        let node = &mut graph.nodes[self.node];
+        node.input.truncate(1);
+        node.input.push(names[0].clone());
+        // A matrix product has no bias.
+        if node.op_type != "MatMul" {
+            node.input.push(names[1].clone());
+            graph.set_floats(&names[1], &bias);
+        }
+    }
+
     /// "conv 3x3", "depthwise 5x5", "fully connected".
     pub fn kind(&self) -> String {
         match self.weights.dims[..] {

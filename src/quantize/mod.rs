@@ -11,6 +11,7 @@
 mod calibrate;
 mod checkpoint;
 mod emit;
+mod equalise;
 mod fold;
 mod graph;
 mod layers;

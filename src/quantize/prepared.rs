@@ -13,7 +13,7 @@ use super::ranges::{self, Affine};
 use super::spots::{self, Scheme};
 use super::statistics::{Statistics, Tensor};
 use super::weights::{Rounded, corrected_bias};
-use super::{Calibration, Progress, QuantizeError, calibrate, fold, with_graph};
+use super::{Calibration, Progress, QuantizeError, calibrate, equalise, fold, with_graph};
 use crate::engine::{Engine, TractEngine};
 use crate::model::{InputSpec, ModelFolder};
 
@@ -40,7 +40,7 @@ impl Prepared {
         let bytes = model.read()?;
         let mut graph = Graph::read(&bytes).map_err(refused)?;
         fold::batch_norms(&mut graph);
-        let layers = layers::find(&graph);
+        let mut layers = layers::find(&graph);
         if layers.is_empty() {
             return Err(refused("has no convolution or fully connected layer with constant weights".into()));
         }
@@ -70,10 +70,12 @@ impl Prepared {
                  will see them"
             )));
         }
-        let statistics = std::mem::take(&mut checkpoint.tensors);
+        let mut statistics = std::mem::take(&mut checkpoint.tensors);
         if let Some((name, _)) = statistics.iter().find(|(_, tensor)| !tensor.is_finite()) {
             return Err(refused(format!("`{name}` holds numbers that are not finite on these pictures")));
         }
+        let evened = equalise::run(&mut graph, &mut layers, &mut statistics);
+        log::info!("{} tensors evened out", evened.len());
         Ok(Self { graph, layers, statistics, input: model.spec.input, checkpoint })
     }
 
