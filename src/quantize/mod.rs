@@ -18,6 +18,9 @@ mod layers;
 mod opset;
 mod prepared;
 mod ranges;
+mod report;
+mod search;
+mod sensitivity;
 mod spots;
 mod statistics;
 mod weights;
@@ -26,15 +29,19 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use prepared::Prepared;
+pub use report::Row;
+pub use search::{Found, search};
+pub use sensitivity::{Scan, inputs, outputs, scan};
+pub use statistics::choose;
 
-use crate::engine::EngineError;
+use crate::engine::{EngineChoice, EngineError};
 use crate::model::{Graph, ModelError, ModelFolder, ModelSpec, sha256_hex};
 use crate::source::SourceError;
 
 /// Says how good a network is.
 pub trait Judge {
-    /// In points, 0 to 100. Only differences count.
-    fn points(&self, model: &ModelFolder) -> Result<f64, QuantizeError>;
+    /// In points, 0 to 100, of the network as that engine runs it. Only differences count.
+    fn points(&self, model: &ModelFolder, engine: EngineChoice) -> Result<f64, QuantizeError>;
 }
 
 /// Who is told how far the work is, and may end it.

@@ -1,6 +1,7 @@
 //! A float network with everything that is known of it, ready to be written in 8 bits with any of its layers left float.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 
 use sha2::{Digest, Sha256};
@@ -25,8 +26,13 @@ pub struct Prepared {
     pub graph: Graph,
     pub layers: Vec<Layer>,
     statistics: Statistics,
+    /// Tensors whose channels were evened out.
+    pub evened: BTreeSet<String>,
     input: InputSpec,
     checkpoint: Checkpoint,
+    /// Scales that were looked for already: layers that stay float change few of them.
+    found: RefCell<HashMap<(String, bool), Affine>>,
+    rounded: RefCell<HashMap<String, (Affine, Rounded, Vec<f32>)>>,
 }
 
 impl Prepared {
@@ -74,9 +80,17 @@ impl Prepared {
         if let Some((name, _)) = statistics.iter().find(|(_, tensor)| !tensor.is_finite()) {
             return Err(refused(format!("`{name}` holds numbers that are not finite on these pictures")));
         }
-        let evened = equalise::run(&mut graph, &mut layers, &mut statistics);
-        log::info!("{} tensors evened out", evened.len());
-        Ok(Self { graph, layers, statistics, input: model.spec.input, checkpoint })
+        let evened = equalise::run(&mut graph, &mut layers, &mut statistics).into_iter().collect();
+        Ok(Self {
+            graph,
+            layers,
+            statistics,
+            evened,
+            input: model.spec.input,
+            checkpoint,
+            found: RefCell::default(),
+            rounded: RefCell::default(),
+        })
     }
 
     /// Once the result is in its place.
@@ -95,8 +109,14 @@ impl Prepared {
     /// `None` where nothing is known of what it reads.
     fn layer(&self, layer: &Layer, ranges: &BTreeMap<String, Affine>) -> Option<Quantised> {
         let inputs = ranges.get(&spots::origin(&self.graph, &layer.input)?)?.clone();
+        if let Some((affine, weights, bias)) = self.rounded.borrow().get(&layer.name)
+            && *affine == inputs
+        {
+            return Some(Quantised { weights: weights.clone(), bias: bias.clone(), inputs });
+        }
         let weights = Rounded::of(layer, &inputs);
         let bias = corrected_bias(layer, &weights, self.statistics.get(&layer.input)?, &inputs);
+        self.rounded.borrow_mut().insert(layer.name.clone(), (inputs.clone(), weights.clone(), bias.clone()));
         Some(Quantised { weights, bias, inputs })
     }
 
@@ -108,13 +128,19 @@ impl Prepared {
     }
 
     fn range(&self, name: &String, schemes: &BTreeMap<String, Scheme>) -> Option<Affine> {
-        let tensor = || self.statistics.get(name);
-        Some(match &schemes[name] {
-            Scheme::Picture => ranges::of_picture(self.input.mean, self.input.std),
-            Scheme::Tensor => ranges::per_tensor(tensor()?),
-            Scheme::Channels => ranges::per_channel(tensor()?),
-            Scheme::Like(whole) => self.range(whole, schemes)?,
-        })
+        let by_channels = match &schemes[name] {
+            Scheme::Picture => return Some(ranges::of_picture(self.input.mean, self.input.std)),
+            Scheme::Like(whole) => return self.range(whole, schemes),
+            scheme => *scheme == Scheme::Channels,
+        };
+        let key = (name.clone(), by_channels);
+        if let Some(affine) = self.found.borrow().get(&key) {
+            return Some(affine.clone());
+        }
+        let tensor = self.statistics.get(name)?;
+        let affine = if by_channels { ranges::per_channel(tensor) } else { ranges::per_tensor(tensor) };
+        self.found.borrow_mut().insert(key, affine.clone());
+        Some(affine)
     }
 
     pub fn statistics(&self, name: &str) -> Option<&Tensor> {

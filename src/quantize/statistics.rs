@@ -109,6 +109,20 @@ fn places(each: usize, kept: usize, seed: u64) -> Vec<usize> {
     (0..kept).map(&mut place).collect()
 }
 
+/// At most `most` of `items`, which `seed` chooses, in their order.
+pub fn choose<T>(items: Vec<T>, most: usize, seed: u64) -> Vec<T> {
+    let mut order: Vec<usize> = (0..items.len()).collect();
+    let mut state = seed;
+    // The first steps of Fisher and Yates's shuffle.
+    for place in 0..most.min(order.len()) {
+        let other = place + (next(&mut state) % (order.len() - place) as u64) as usize;
+        order.swap(place, other);
+    }
+    order.truncate(most);
+    let chosen: std::collections::HashSet<usize> = order.into_iter().collect();
+    items.into_iter().enumerate().filter(|(index, _)| chosen.contains(index)).map(|(_, item)| item).collect()
+}
+
 /// SplitMix64 (Steele, Lea and Flood 2014): the next number of a sequence that its first state decides.
 pub fn next(state: &mut u64) -> u64 {
     *state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
