@@ -11,6 +11,8 @@ use clap::Subcommand;
 use comfy_table::{Table, presets};
 use serde::Serialize;
 
+pub use import::size;
+
 use super::one_line;
 use crate::detect::{DetectParams, Detector};
 use crate::engine::{self, EngineChoice};

@@ -11,7 +11,7 @@ use crate::part_file;
 const MAGIC: &[u8; 8] = b"wsq-cal1";
 
 /// See the module.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Checkpoint {
     /// Where it lies; `None`: it is not kept.
     path: Option<PathBuf>,

@@ -15,6 +15,7 @@ use super::spots::{self, Scheme};
 use super::statistics::{Statistics, Tensor};
 use super::weights::{Rounded, corrected_bias};
 use super::{Calibration, Progress, QuantizeError, calibrate, equalise, fold, with_graph};
+use crate::engine::onnx::NodeProto;
 use crate::engine::{Engine, TractEngine};
 use crate::model::{InputSpec, ModelFolder};
 
@@ -46,7 +47,7 @@ impl Prepared {
         let bytes = model.read()?;
         let mut graph = Graph::read(&bytes).map_err(refused)?;
         fold::batch_norms(&mut graph);
-        let mut layers = layers::find(&graph);
+        let layers = layers::find(&graph);
         if layers.is_empty() {
             return Err(refused("has no convolution or fully connected layer with constant weights".into()));
         }
@@ -76,21 +77,37 @@ impl Prepared {
                  will see them"
             )));
         }
-        let mut statistics = std::mem::take(&mut checkpoint.tensors);
+        let statistics = std::mem::take(&mut checkpoint.tensors);
         if let Some((name, _)) = statistics.iter().find(|(_, tensor)| !tensor.is_finite()) {
             return Err(refused(format!("`{name}` holds numbers that are not finite on these pictures")));
         }
-        let evened = equalise::run(&mut graph, &mut layers, &mut statistics).into_iter().collect();
         Ok(Self {
             graph,
             layers,
             statistics,
-            evened,
+            evened: BTreeSet::new(),
             input: model.spec.input,
             checkpoint,
             found: RefCell::default(),
             rounded: RefCell::default(),
         })
+    }
+
+    /// The same with channels evened out, whether or not that is better.
+    pub fn evened_out(&self) -> Self {
+        let (mut graph, mut layers, mut statistics) =
+            (self.graph.clone(), self.layers.clone(), self.statistics.clone());
+        let evened = equalise::run(&mut graph, &mut layers, &mut statistics).into_iter().collect();
+        Self {
+            graph,
+            layers,
+            statistics,
+            evened,
+            input: self.input,
+            checkpoint: self.checkpoint.clone(),
+            found: RefCell::default(),
+            rounded: RefCell::default(),
+        }
     }
 
     /// Once the result is in its place.
@@ -143,6 +160,26 @@ impl Prepared {
         Some(affine)
     }
 
+    /// The layer that each node belongs to, by the nodes' names: its own, and the function that follows it.
+    pub fn owners(&self) -> HashMap<String, String> {
+        let readers = self.graph.readers();
+        let mut owners = HashMap::new();
+        for layer in &self.layers {
+            owners.insert(layer.name.clone(), layer.name.clone());
+            // SiLU is two nodes, so two steps along.
+            let mut tensors = vec![layer.output.as_str()];
+            for _ in 0..2 {
+                let next: Vec<usize> = tensors.iter().flat_map(|name| readers.get(name)).flatten().copied().collect();
+                let next: Vec<&NodeProto> = next.into_iter().map(|index| &self.graph.nodes[index]).collect();
+                let functions = next.into_iter().filter(|node| is_function(node));
+                let functions: Vec<&NodeProto> = functions.filter(|node| !owners.contains_key(&node.name)).collect();
+                owners.extend(functions.iter().map(|node| (node.name.clone(), layer.name.clone())));
+                tensors = functions.iter().map(|node| node.output[0].as_str()).collect();
+            }
+        }
+        owners
+    }
+
     pub fn statistics(&self, name: &str) -> Option<&Tensor> {
         self.statistics.get(name)
     }
@@ -171,4 +208,11 @@ fn key(bytes: &[u8], input: &InputSpec, asked: &Calibration) -> Result<String, S
 fn picture_digest(path: &Path) -> Result<[u8; 32], String> {
     let bytes = std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
     Ok(Sha256::digest(&bytes).into())
+}
+
+/// Whether it may be a part of the function behind a layer.
+fn is_function(node: &NodeProto) -> bool {
+    const FUNCTIONS: [&str; 9] =
+        ["Relu", "LeakyRelu", "PRelu", "Clip", "Sigmoid", "HardSigmoid", "HardSwish", "Tanh", "Mul"];
+    FUNCTIONS.contains(&node.op_type.as_str())
 }

@@ -30,22 +30,15 @@ pub fn scan(
     pictures: &[PathBuf],
     progress: &dyn Progress,
 ) -> Result<Scan, QuantizeError> {
-    let inputs = inputs(model, pictures)?;
-    let float = TractEngine.load(&with_graph(&model.spec, prepared.graph.encode()))?;
-    let reference = outputs(float.as_ref(), &inputs)?;
-    let engine = Int8Engine::new();
-    let error_with = |layers: &BTreeSet<String>| -> Result<f64, QuantizeError> {
-        let program = engine.load(&with_graph(&model.spec, prepared.quantised(layers).encode()))?;
-        Ok(error(&reference, &outputs(program.as_ref(), &inputs)?))
-    };
-    let whole = error_with(&BTreeSet::new())?;
+    let outputs = Reference::of(model, prepared, pictures)?;
+    let whole = outputs.error(prepared, &BTreeSet::new())?;
     progress.begin("looking for what costs most", prepared.layers.len());
     let mut layers = Vec::new();
     for (index, layer) in prepared.layers.iter().enumerate() {
         if progress.stopped() {
             return Err(QuantizeError::Stopped);
         }
-        let without = error_with(&BTreeSet::from([layer.name.clone()]))?;
+        let without = outputs.error(prepared, &BTreeSet::from([layer.name.clone()]))?;
         layers.push((index, (whole - without) / whole.max(f64::MIN_POSITIVE)));
         progress.step();
     }
@@ -53,9 +46,32 @@ pub fn scan(
     Ok(Scan { error: whole, layers })
 }
 
-/// Some of the pictures, from all parts of the list, as the network takes them.
-pub fn inputs(model: &ModelFolder, pictures: &[PathBuf]) -> Result<Vec<Letterboxed>, QuantizeError> {
-    let step = pictures.len().div_ceil(PICTURES).max(1);
+/// The float network's outputs on a few pictures.
+pub struct Reference<'a> {
+    model: &'a ModelFolder,
+    inputs: Vec<Letterboxed>,
+    outputs: Vec<Outputs>,
+}
+
+impl<'a> Reference<'a> {
+    pub fn of(model: &'a ModelFolder, prepared: &Prepared, pictures: &[PathBuf]) -> Result<Self, QuantizeError> {
+        let inputs = inputs(model, pictures, PICTURES)?;
+        let float = TractEngine.load(&with_graph(&model.spec, prepared.graph.encode()))?;
+        let outputs = outputs(float.as_ref(), &inputs)?;
+        Ok(Self { model, inputs, outputs })
+    }
+
+    /// Of the int8 engine's outputs, with `float` layers left float.
+    pub fn error(&self, prepared: &Prepared, float: &BTreeSet<String>) -> Result<f64, QuantizeError> {
+        let quantised = with_graph(&self.model.spec, prepared.quantised(float).encode());
+        let program = Int8Engine::new().load(&quantised)?;
+        Ok(error(&self.outputs, &outputs(program.as_ref(), &self.inputs)?))
+    }
+}
+
+/// At most `most` of the pictures, from all parts of the list, as the network takes them.
+pub fn inputs(model: &ModelFolder, pictures: &[PathBuf], most: usize) -> Result<Vec<Letterboxed>, QuantizeError> {
+    let step = pictures.len().div_ceil(most.max(1)).max(1);
     let mut letterbox = Letterbox::new(&model.spec.input);
     let read = |path: &Path| {
         let (mut frame, mut input) = (Frame::default(), Letterboxed::default());
