@@ -25,14 +25,13 @@ mod spots;
 mod statistics;
 mod weights;
 
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use prepared::Prepared;
 pub use report::Row;
 pub use search::{Found, search};
-pub use sensitivity::{Reference, Scan, inputs, outputs, scan};
+pub use sensitivity::{Scan, inputs, outputs, scan};
 pub use statistics::choose;
 
 use crate::engine::{EngineChoice, EngineError};
@@ -74,25 +73,6 @@ pub enum QuantizeError {
 pub fn with_graph(spec: &ModelSpec, bytes: Vec<u8>) -> ModelFolder {
     let spec = ModelSpec { sha256: sha256_hex(&bytes), ..spec.clone() };
     ModelFolder { spec, graph: Graph::Memory(Arc::from(bytes)) }
-}
-
-/// Reads and calibrates the model, and evens out its channels where its outputs come nearer to the float ones by it.
-pub fn prepare(
-    model: &ModelFolder,
-    asked: &Calibration,
-    progress: &dyn Progress,
-) -> Result<Prepared, QuantizeError> {
-    let plain = Prepared::new(model, asked, progress)?;
-    let evened = plain.evened_out();
-    if evened.evened.is_empty() {
-        return Ok(plain);
-    }
-    let reference = Reference::of(model, &plain, asked.pictures)?;
-    let errors = [&plain, &evened].map(|prepared| reference.error(prepared, &BTreeSet::new()));
-    let [without, with] = errors;
-    let (without, with) = (without?, with?);
-    log::info!("error of the outputs {without:.5}, with {} tensors evened out {with:.5}", evened.evened.len());
-    Ok(if with < without { evened } else { plain })
 }
 
 /// What calibration is asked for.

@@ -125,7 +125,7 @@ impl Prepared {
 
     /// `None` where nothing is known of what it reads.
     fn layer(&self, layer: &Layer, ranges: &BTreeMap<String, Affine>) -> Option<Quantised> {
-        let inputs = ranges.get(&spots::origin(&self.graph, &layer.input)?)?.clone();
+        let inputs = ranges.get(&spots::origin(&self.graph, &layer.input))?.clone();
         if let Some((affine, weights, bias)) = self.rounded.borrow().get(&layer.name)
             && *affine == inputs
         {

@@ -49,9 +49,10 @@ impl Prepared {
 
     fn row(&self, layer: &Layer, ranges: &BTreeMap<String, Affine>, float: &BTreeSet<String>) -> Row {
         let known = self.statistics(&layer.input);
-        let affine = spots::origin(&self.graph, &layer.input).and_then(|origin| ranges.get(&origin));
+        let origin = spots::origin(&self.graph, &layer.input);
+        let affine = ranges.get(&origin);
         let affine = affine.filter(|_| !float.contains(&layer.name) && known.is_some());
-        let picture = self.graph.inputs().any(|input| Some(input) == spots::origin(&self.graph, &layer.input).as_deref());
+        let picture = self.graph.inputs().any(|input| input == origin);
         let why = match affine {
             None if float.contains(&layer.name) => "float: the budget needs it".to_owned(),
             None => "float: it reads nothing that can be bytes".into(),

@@ -1,5 +1,5 @@
-//! The network that keeps to the budget: everything in 8 bits, or as many layers left float as it takes, those that cost
-//! most first.
+//! The network that keeps to the budget: everything in 8 bits; the same with channels evened out; or as many layers left
+//! float as it takes, those that cost most first.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -14,6 +14,7 @@ const GROWTH: f64 = 1.5;
 
 /// The result.
 pub struct Found {
+    pub prepared: Prepared,
     pub bytes: Vec<u8>,
     /// Points of the float network and of this one.
     pub before: f64,
@@ -30,31 +31,41 @@ pub struct Found {
 /// [`QuantizeError::Refused`] where half of the layers in float are not enough: then 8 bits would not pay.
 pub fn search(
     model: &ModelFolder,
-    prepared: &Prepared,
+    plain: Prepared,
     judge: &dyn Judge,
     budget: f64,
     pictures: &[PathBuf],
     progress: &dyn Progress,
 ) -> Result<Found, QuantizeError> {
     let before = judge.points(model, EngineChoice::Tract)?;
-    let try_with = |float: &BTreeSet<String>| -> Result<(Vec<u8>, f64), QuantizeError> {
+    let try_with = |prepared: &Prepared, float: &BTreeSet<String>| -> Result<(Vec<u8>, f64), QuantizeError> {
         let bytes = prepared.quantised(float).encode();
         let after = judge.points(&with_graph(&model.spec, bytes.clone()), EngineChoice::Int8)?;
         Ok((bytes, after))
     };
-    let (bytes, all_in_bytes) = try_with(&BTreeSet::new())?;
-    if before - all_in_bytes <= budget {
-        return Ok(Found { bytes, before, after: all_in_bytes, float: BTreeSet::new(), scan: None });
+    let none = BTreeSet::new();
+    let mut prepared = plain;
+    let (mut bytes, mut all_in_bytes) = try_with(&prepared, &none)?;
+    if before - all_in_bytes > budget {
+        let evened = prepared.evened_out();
+        let (other_bytes, other) = if evened.evened.is_empty() { (Vec::new(), f64::MIN) } else { try_with(&evened, &none)? };
+        if other > all_in_bytes {
+            (prepared, bytes, all_in_bytes) = (evened, other_bytes, other);
+        }
     }
-    let scan = scan(model, prepared, pictures, progress)?;
+    if before - all_in_bytes <= budget {
+        return Ok(Found { prepared, bytes, before, after: all_in_bytes, float: none, scan: None });
+    }
+    let prepared = prepared;
+    let scan = scan(model, &prepared, pictures, progress)?;
     let most = prepared.layers.len() / 2;
     let (mut count, mut best) = (1, all_in_bytes);
     while count <= most {
         let worst = scan.layers.iter().take(count);
         let float: BTreeSet<String> = worst.map(|(index, _)| prepared.layers[*index].name.clone()).collect();
-        let (bytes, after) = try_with(&float)?;
+        let (bytes, after) = try_with(&prepared, &float)?;
         if before - after <= budget {
-            return Ok(Found { bytes, before, after, float, scan: Some(scan) });
+            return Ok(Found { prepared, bytes, before, after, float, scan: Some(scan) });
         }
         best = best.max(after);
         count = ((count as f64 * GROWTH).ceil() as usize).max(count + 1);

@@ -38,7 +38,7 @@ pub fn place(graph: &Graph, layers: &[Layer], float: &BTreeSet<String>) -> BTree
         let origins = placing.origins(name);
         match placing.makers.get(name).map(|&index| &graph.nodes[index]) {
             // It moves bytes of one scale.
-            Some(node) if is_mover(node) && !(node.op_type == "Concat" && origins.len() > 1) => {
+            Some(node) if is_mover(node) && !origins.contains(name) => {
                 waiting.extend(moved(node));
             }
             Some(node) if is_mover(node) || placing.is_arithmetic(node) => {
@@ -81,11 +81,11 @@ pub fn place(graph: &Graph, layers: &[Layer], float: &BTreeSet<String>) -> BTree
     schemes
 }
 
-/// The quantised tensor whose bytes `name` is made of; `None` where it is computed anew, or of several.
-pub fn origin(graph: &Graph, name: &str) -> Option<String> {
+/// The tensor whose bytes `name` is made of by moving: itself where it is computed, or put together of several.
+pub fn origin(graph: &Graph, name: &str) -> String {
     let placing = Placing { graph, makers: graph.makers(), readers: HashMap::new() };
-    let origins = placing.origins(name);
-    (origins.len() == 1).then(|| origins.into_iter().next().unwrap_or_default().to_owned())
+    // origins() never gives more than one.
+    placing.origins(name).first().map_or(name, |first| first).to_owned()
 }
 
 struct Placing<'a> {
@@ -98,7 +98,11 @@ impl<'a> Placing<'a> {
     /// The computed tensors that `name` is made of by moving.
     fn origins(&self, name: &'a str) -> BTreeSet<&'a str> {
         match self.makers.get(name).map(|&index| &self.graph.nodes[index]) {
-            Some(node) if is_mover(node) => moved(node).flat_map(|part| self.origins(part)).collect(),
+            Some(node) if is_mover(node) => {
+                let origins: BTreeSet<&str> = moved(node).flat_map(|part| self.origins(part)).collect();
+                // Parts of several make something new, with a scale of its own.
+                if origins.len() > 1 { BTreeSet::from([name]) } else { origins }
+            }
             _ => BTreeSet::from([name]),
         }
     }

@@ -18,7 +18,7 @@ use crate::engine::EngineChoice;
 use crate::model::{self, Draft, ModelFolder, ModelSpec};
 use crate::part_file;
 use crate::pipeline::Shutdown;
-use crate::quantize::{self, Calibration, Found, Progress, QuantizeError, choose};
+use crate::quantize::{self, Calibration, Found, Prepared, Progress, QuantizeError, choose};
 use crate::source::picture_paths;
 
 /// Makes an 8-bit network of a float one, for the int8 engine, and proves what it loses
@@ -112,25 +112,25 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let measure = Measure::new(args, &model, detects, &pictures, sessions, &bar)?;
     let asked =
         Calibration { pictures: &pictures, seed: args.seed, sessions, kept_at: args.output.as_deref().map(kept_at) };
-    let result = quantize::prepare(&model, &asked, &bar).and_then(|prepared| {
+    let result = Prepared::new(&model, &asked, &bar).and_then(|prepared| {
         if args.explain {
             return explain::run(&model, &prepared, &pictures, &bar).map(|()| None);
         }
         let budget = args.budget.unwrap_or(measure.budget());
-        let found = quantize::search(&model, &prepared, &measure, budget, &pictures, &bar)?;
-        Ok(Some((prepared, found)))
+        quantize::search(&model, prepared, &measure, budget, &pictures, &bar).map(Some)
     });
     bar.finish();
-    let (prepared, found) = match (result, &args.output) {
-        (Ok(Some(result)), _) => result,
-        (Ok(None), _) => return Ok(ExitCode::SUCCESS),
-        (Err(QuantizeError::Stopped), _) => {
+    let found = match result {
+        Ok(Some(found)) => found,
+        Ok(None) => return Ok(ExitCode::SUCCESS),
+        Err(QuantizeError::Stopped) => {
             eprintln!("wayside: {}", QuantizeError::Stopped);
             return Ok(ExitCode::from(130));
         }
-        (Err(error), _) => return Err(error.into()),
+        Err(error) => return Err(error.into()),
     };
     let Some(output) = &args.output else { bail!("-o is missing") };
+    let prepared = &found.prepared;
     let rows = table::lines(&prepared.rows(&found.float, found.scan.as_ref()));
     let words = words(&measure, &found, prepared.layers.len());
     write(output, &model.spec, &found, &rows, &words, args.force)?;

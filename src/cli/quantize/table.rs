@@ -10,6 +10,8 @@ pub const HEADER: [&str; 8] = ["layer", "kind", "range", "scale", "input dB", "w
 /// Decibels of a full bar: as much as 8 bits hold of an even spread.
 const FULL_DB: f64 = 50.0;
 
+const EXACT_DB: f64 = 120.0;
+
 /// One layer in words.
 pub struct Line {
     pub cells: [String; 8],
@@ -44,7 +46,8 @@ fn line(row: &Row) -> Line {
 fn decibels(value: Option<f64>) -> String {
     match value {
         None => "-".into(),
-        Some(db) if db.is_finite() => format!("{db:.1}"),
+        // Beyond it there is only the rounding of 32-bit floats.
+        Some(db) if db < EXACT_DB => format!("{db:.1}"),
         Some(_) => "exact".into(),
     }
 }
