@@ -12,16 +12,23 @@ pub struct PlainArgs {
     color: Option<String>,
 
     /// It sees (pixel - mean) / std, pixels 0 to 255, per channel in the order of --color
-    #[arg(long, value_name = "A,B,C", value_delimiter = ',', num_args = 3, requires = "color")]
-    mean: Vec<f32>,
+    #[arg(long, value_name = "A,B,C", value_parser = triple, requires = "color")]
+    mean: Option<[f32; 3]>,
 
     /// See --mean
-    #[arg(long, value_name = "A,B,C", value_delimiter = ',', num_args = 3, requires = "color")]
-    std: Vec<f32>,
+    #[arg(long, value_name = "A,B,C", value_parser = triple, requires = "color")]
+    std: Option<[f32; 3]>,
 
     /// Its input size in pixels, where the file leaves it open
     #[arg(long, value_name = "WIDTHxHEIGHT", value_parser = super::super::model::size, requires = "color")]
     size: Option<(u32, u32)>,
+}
+
+/// `A,B,C`
+fn triple(text: &str) -> Result<[f32; 3], String> {
+    let numbers: Result<Vec<f32>, _> = text.split(',').map(|number| number.trim().parse::<f32>()).collect();
+    let numbers = numbers.ok().filter(|numbers| numbers.iter().all(|number| number.is_finite()));
+    numbers.and_then(|numbers| numbers.try_into().ok()).ok_or_else(|| "give three numbers, as 123.7,116.3,103.5".into())
 }
 
 /// The model, and whether it is a detector. With --color it is none.
@@ -39,9 +46,8 @@ pub fn find(wanted: &str, args: &PlainArgs) -> anyhow::Result<(ModelFolder, bool
     let refused = |reason: String| anyhow::anyhow!("{wanted}: {reason}");
     let decoded = onnx::decode(&bytes).map_err(refused)?;
     let (_, width, height) = onnx::picture_input(&decoded, args.size).map_err(refused)?;
-    let triple = |given: &[f32], default: f32| <[f32; 3]>::try_from(given).unwrap_or([default; 3]);
     let color = if color == "bgr" { ColorOrder::Bgr } else { ColorOrder::Rgb };
-    let (mean, std) = (triple(&args.mean, 0.0), triple(&args.std, 1.0));
+    let (mean, std) = (args.mean.unwrap_or([0.0; 3]), args.std.unwrap_or([1.0; 3]));
     let input = InputSpec { width, height, color, mean, std, resize: Resize::Stretch, pad: 0 };
     // Engines read the input alone; nobody asks what its outputs mean.
     let spec = ModelSpec {
