@@ -19,6 +19,7 @@ pub mod track;
 pub mod engine;
 pub mod ledger;
 pub mod model;
+pub mod quantize;
 pub mod source;
 
 pub mod cli;

@@ -14,6 +14,7 @@ mod drawing;
 mod evaluate;
 mod journal;
 mod model;
+mod quantize;
 mod report;
 mod run;
 
@@ -42,6 +43,7 @@ enum Verb {
     Check(check::Args),
     Doctor(doctor::Args),
     Model(model::Args),
+    Quantize(quantize::Args),
     Evaluate(evaluate::Args),
     Bench(bench::Args),
 }
@@ -62,6 +64,7 @@ pub fn main() -> ExitCode {
         Verb::Check(args) => check::run(args),
         Verb::Doctor(args) => doctor::run(args),
         Verb::Model(args) => model::run(args),
+        Verb::Quantize(args) => quantize::run(&args),
         Verb::Evaluate(args) => evaluate::run(args),
         Verb::Bench(args) => bench::run(args),
     };

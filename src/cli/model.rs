@@ -11,6 +11,8 @@ use clap::Subcommand;
 use comfy_table::{Table, presets};
 use serde::Serialize;
 
+pub use import::size;
+
 use super::one_line;
 use crate::detect::{DetectParams, Detector};
 use crate::engine::{self, EngineChoice};
@@ -162,7 +164,7 @@ fn prove(model: &ModelFolder) -> anyhow::Result<String> {
 fn folder_of(model: &ModelFolder) -> Option<&Path> {
     match &model.graph {
         Graph::File(path) => path.parent(),
-        Graph::Embedded(_) => None,
+        Graph::Embedded(_) | Graph::Memory(_) => None,
     }
 }
 

@@ -6,6 +6,7 @@ mod canvas;
 mod overlay;
 mod rgb;
 mod sink;
+mod table;
 mod text;
 #[cfg(feature = "clip")]
 mod video;
@@ -13,3 +14,4 @@ mod video;
 pub use overlay::{LineMark, Mark, draw};
 pub use rgb::{i420_from_rgb, rgb_from_frame};
 pub use sink::{DrawError, DrawSink, write_jpg};
+pub use table::{TableRow, png, table_picture};

@@ -10,6 +10,7 @@ mod input;
 mod int8;
 #[cfg(feature = "onnxruntime")]
 mod onnxruntime;
+pub mod onnx;
 mod tract;
 
 pub use choice::EngineChoice;

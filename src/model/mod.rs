@@ -17,6 +17,7 @@ use std::fmt;
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
@@ -38,6 +39,8 @@ pub struct ModelFolder {
 pub enum Graph {
     File(PathBuf),
     Embedded(&'static [u8]),
+    /// In the making, in no file yet.
+    Memory(Arc<[u8]>),
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -85,12 +88,14 @@ impl ModelFolder {
         let bytes = match &self.graph {
             Graph::File(path) => Cow::Owned(read_limited(path)?),
             Graph::Embedded(bytes) => Cow::Borrowed(*bytes),
+            Graph::Memory(bytes) => Cow::Owned(bytes.to_vec()),
         };
         let found = sha256_hex(&bytes);
         if found != self.spec.sha256 {
             let file = match &self.graph {
                 Graph::File(path) => path.display().to_string(),
                 Graph::Embedded(_) => format!("{} (built in)", self.spec.name),
+                Graph::Memory(_) => self.spec.name.clone(),
             };
             return Err(ModelError::Sha256 { file, expected: self.spec.sha256.clone(), found });
         }
@@ -109,6 +114,7 @@ impl fmt::Display for ModelFolder {
         match &self.graph {
             Graph::File(path) => write!(f, "{}", path.display()),
             Graph::Embedded(_) => write!(f, "{} (built in)", self.spec.name),
+            Graph::Memory(_) => write!(f, "{}", self.spec.name),
         }
     }
 }

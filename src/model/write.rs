@@ -13,9 +13,8 @@ pub struct Draft {
 }
 
 impl Draft {
-    /// Writes graph and description for `folder`, which must not exist unless `replace` says so; a directory that is
-    /// no model folder is never replaced.
-    pub fn write(folder: &Path, spec: &ModelSpec, graph: &[u8], replace: bool) -> Result<Self, ModelError> {
+    /// Whether [`Self::write`] would refuse the place: to be asked before long work.
+    pub fn check(folder: &Path, replace: bool) -> Result<(), ModelError> {
         let refuse =
             |reason: &str| ModelError::Io { path: folder.into(), source: Error::new(ErrorKind::AlreadyExists, reason) };
         if fs::symlink_metadata(folder).is_ok() {
@@ -26,6 +25,13 @@ impl Draft {
                 return Err(refuse("exists: name another place with -o, or replace it with --force"));
             }
         }
+        Ok(())
+    }
+
+    /// Writes graph and description for `folder`, which must not exist unless `replace` says so; a directory that is
+    /// no model folder is never replaced.
+    pub fn write(folder: &Path, spec: &ModelSpec, graph: &[u8], replace: bool) -> Result<Self, ModelError> {
+        Self::check(folder, replace)?;
         let parent = folder.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let io = |path: &Path| {
             let path = path.to_path_buf();

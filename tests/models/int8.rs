@@ -35,14 +35,14 @@ const REFERENCES: [Reference; 4] = [
         416,
         [0.0; 3],
         [1.0; 3],
-        &["c46a282b65d5b23ff566b6dbb397f2a01e16ffbf627e1bf664556b44808764b4"],
+        &["94fd4ff3c700fe395728a76a5c0bdb15c45a86d77f384a719da215888e0b7c72"],
     ),
     (
         "yolox_nano_int8_qdq_nodw_derived",
         416,
         [0.0; 3],
         [1.0; 3],
-        &["bbb21763ea4a9de5a1c5433a64e5fddd06aedf8bc1b7a37578c6a63ccb43a133"],
+        &["a254d827461d4f7874645de3650cc064156baebc98650e9467830229171f05ca"],
     ),
     (
         "yolo-lite-coco_int8_qdq_derived",

@@ -37,7 +37,15 @@ def exp(x):
 
 
 def sigmoid(x):
-    return F(1) / (F(1) + exp(-x))
+    """The engine's: 1 / (1 + 2ᵗ), 2ᵗ by a polynomial and the exponent's bits."""
+    t = np.clip(x.astype(F) * F(-1.44269504088896340736), F(-120), F(120))
+    rounded = t + F(12582912.0)
+    r = t - (rounded - F(12582912.0))
+    square = r * r
+    middle = F(0.24024744) + r * F(5.591786e-2)
+    low = F(0.9999993) + r * F(0.6931218)
+    p = low + square * (middle + square * F(9.570101e-3))
+    return F(1) / (F(1) + (p.view(np.uint32) + (rounded.view(np.uint32) << np.uint32(23))).view(F))
 
 
 def quantize(x, scale, zero, axis=1):
@@ -132,13 +140,23 @@ class Interpreter:
         sums = self.origin.get(node.input[0])
         if sums is not None and sums[0] == "sums" and len(self.readers[node.input[0]]) == 1:
             return self.requantize(sums[1], sums[2], scale, zero)
+        if sums is not None and sums[0] == "function" and len(self.readers[node.input[0]]) == 1:
+            x = x * along((1 / np.atleast_1d(scale).astype(np.float64)).astype(F), x.ndim, at.get("axis", 1))
+            return quantize(x, F(1), zero, at.get("axis", 1))
         return quantize(x, scale, zero, at.get("axis", 1))
+
+    def function(self, node, readers=1):
+        """Between a convolution and a quantiser a function is part of the convolution."""
+        origin = self.origin.get(node.input[0])
+        if origin is not None and origin[0] == "sums" and len(self.readers[node.input[0]]) == readers:
+            self.origin[node.output[0]] = ("function",) if readers == 1 else ("sigmoid", node.input[0])
 
     def requantize(self, sums, scale, out_scale, zero):
         """One factor, computed in float64 and rounded once; one multiplication."""
         factor = (scale / np.atleast_1d(out_scale).astype(np.float64)).astype(F).reshape(-1, 1, 1)
         low, high = (-128, 127) if zero.dtype == np.int8 else (0, 255)
-        return np.clip(np.round(sums.astype(F) * factor) + F(zero), low, high).astype(zero.dtype)[None]
+        zero = np.atleast_1d(zero)[:1]
+        return np.clip(np.round(sums.astype(F) * factor) + zero.astype(F), low, high).astype(zero.dtype)[None]
 
     def DequantizeLinear(self, node, at, q, scale, zero=np.int8(0)):
         self.origin[node.output[0]] = ("bytes", q, np.atleast_1d(scale), np.atleast_1d(zero))
@@ -181,15 +199,25 @@ class Interpreter:
         return np.concatenate(same, at["axis"])
 
     def Sigmoid(self, node, at, x):
+        self.function(node, len(self.readers[node.input[0]]))
         return sigmoid(x)
 
     def Relu(self, node, at, x):
         return np.maximum(x, F(0))
 
+    def PRelu(self, node, at, x, slope):
+        self.function(node)
+        return np.where(x < 0, x * slope.reshape(-1, 1, 1), x)
+
     def LeakyRelu(self, node, at, x):
+        self.function(node)
         return np.where(x < 0, x * F(at.get("alpha", 0.01)), x)
 
     def Mul(self, node, at, a, b):
+        for x, y in (node.input, node.input[::-1]):
+            silu = self.origin.get(y) == ("sigmoid", x) and len(self.readers[x]) == 2 and len(self.readers[y]) == 1
+            if silu:
+                self.origin[node.output[0]] = ("function",)
         return a * b
 
     def Add(self, node, at, a, b):

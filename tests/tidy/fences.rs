@@ -28,6 +28,7 @@ const ROOMS: &[Room] = &[
     Room("evaluate", &[PART_FILE]),
     // The wiring.
     Room("pipeline", &["preprocess", "detect", "track", "count", "draw", "model", "engine", "source", "ledger"]),
+    Room("quantize", &["preprocess", "model", "engine", "source", "pipeline", PART_FILE]),
     Room("config", &["detect", "track", "count", "model", "engine"]),
     Room(
         "cli",
@@ -42,6 +43,7 @@ const ROOMS: &[Room] = &[
             "source",
             "ledger",
             "evaluate",
+            "quantize",
             "pipeline",
             "config",
             PART_FILE,
@@ -58,6 +60,7 @@ struct Place(&'static str, &'static [&'static str]);
 const PLACES: &[Place] = &[
     Place("tract_onnx", &["src/engine/"]),
     Place("ort", &["src/engine/onnxruntime.rs"]),
+    Place("prost", &["src/engine/"]),
     Place("rusqlite", &["src/ledger/"]),
     Place("openh264", &["src/source/", "src/draw/"]),
     Place("openh264_sys2", &["src/source/"]),

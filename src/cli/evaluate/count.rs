@@ -10,6 +10,7 @@ use serde_json::json;
 
 use crate::cli::counting::{self, Options};
 use crate::config::{Config, Counting, DatabaseConfig, LineSpec, ModelConfig, SourceConfig};
+use crate::engine::EngineChoice;
 use crate::evaluate::count::{DEFAULT_SLACK, DirectionCount, Score, score};
 use crate::evaluate::files::{ClipLine, read_lines, read_truth, write_predictions};
 use crate::evaluate::misses::{Observation, misses};
@@ -39,6 +40,9 @@ pub struct CountArgs {
     /// Name of a model, a model folder, or an ONNX file [default: the config's].
     #[arg(long)]
     model: Option<String>,
+    /// What runs the network: auto (int8 where the file is quantised), tract, int8 or onnxruntime [default: the config's, else auto]
+    #[arg(long, value_name = "NAME")]
+    engine: Option<EngineChoice>,
     /// Take [model], [detect], [track] and [count] from this config; its sources and lines are not used.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -87,6 +91,9 @@ fn count_clip(clip: &ClipLine, args: &CountArgs, shutdown: &Shutdown) -> anyhow:
     };
     if let Some(name) = &args.model {
         model.name.clone_from(name);
+    }
+    if let Some(engine) = args.engine {
+        model.engine = engine;
     }
     if args.sessions > 0 {
         model.sessions = args.sessions;

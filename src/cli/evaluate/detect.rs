@@ -1,24 +1,21 @@
 //! `wayside evaluate detect`: what a model finds in pictures beside what people labelled.
 
 use std::io::{IsTerminal, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
-use anyhow::{Context, bail, ensure};
+use anyhow::Context;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::classes::{Scored, apart, as_one};
 use super::detect_report::{Header, as_json, as_table};
+use super::labelled::{LabelledPictures, Seen, picture, rect};
 use crate::detect::{DetectParams, Detector};
-use crate::detection::Detection;
 use crate::engine::EngineChoice;
-use crate::evaluate::detect::coco::{self, ResultRow, write_results};
-use crate::evaluate::detect::{Found, Labelled, Picture, Rect, Truth, TruthPicture, evaluate, yolo};
-use crate::frame::Frame;
+use crate::evaluate::detect::coco::{ResultRow, write_results};
+use crate::evaluate::detect::{Picture, Rect, Truth, evaluate};
 use crate::model::{self, BUILT_IN};
-use crate::pipeline::{Shutdown, parallel};
-use crate::source::{picture_paths, read_picture};
+use crate::pipeline::Shutdown;
 
 /// Finds the objects in labelled pictures and scores them: AP, AP50, AP75 and recall as COCO defines them
 ///
@@ -74,7 +71,8 @@ pub struct DetectArgs {
 }
 
 pub fn run(args: &DetectArgs) -> anyhow::Result<ExitCode> {
-    let (truth, paths) = read_truth(args)?;
+    let pictures = LabelledPictures::read(&args.images, &args.truth)?;
+    let (truth, paths) = (&pictures.truth, &pictures.paths);
     let model = model::find(args.model.as_deref().unwrap_or(BUILT_IN))?;
     let scored = match args.agnostic {
         true => as_one(&truth.classes, &model.spec.labels, &args.classes)?,
@@ -92,21 +90,16 @@ pub fn run(args: &DetectArgs) -> anyhow::Result<ExitCode> {
 
     let shutdown = Shutdown::new();
     shutdown.on_signals().context("cannot listen to signals")?;
-    let work =
-        Work { truth: &truth, paths: &paths, next: AtomicUsize::new(0), bar: progress(paths.len(), args), shutdown };
-    let mut found = Vec::new();
-    for part in parallel(detectors, |detector| work.detect(detector)) {
-        found.extend(part?);
-    }
-    work.bar.finish_and_clear();
-    if work.shutdown.draining() {
+    let bar = progress(paths.len(), args);
+    let found = pictures.find(detectors, &bar, &shutdown)?;
+    bar.finish_and_clear();
+    if shutdown.draining() {
         eprintln!("ended early by a signal: no figures");
         return Ok(ExitCode::from(130));
     }
-    found.sort_by_key(|seen| seen.index);
 
     if let Some(path) = &args.predictions {
-        write_results(path, &results(&found, &truth, &scored))?;
+        write_results(path, &results(&found, truth, &scored))?;
     }
     let pictures: Vec<Picture> = found.into_iter().map(|seen| picture(seen, &scored)).collect();
     let report = evaluate(&pictures, scored.names.len());
@@ -126,93 +119,6 @@ pub fn run(args: &DetectArgs) -> anyhow::Result<ExitCode> {
         );
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// The truth and the path of each of its pictures.
-fn read_truth(args: &DetectArgs) -> anyhow::Result<(Truth, Vec<PathBuf>)> {
-    if args.truth.is_dir() {
-        let paths = picture_paths(&args.images.to_string_lossy())?;
-        return Ok((yolo::read(&args.truth, &paths)?, paths));
-    }
-    let truth = coco::read(&args.truth)?;
-    ensure!(args.images.is_dir(), "{}: no such folder of pictures", args.images.display());
-    let paths: Vec<PathBuf> = truth.pictures.iter().map(|picture| place(&args.images, picture)).collect();
-    // Missing pictures are found out before minutes of work, not after them.
-    let missing: Vec<&PathBuf> = paths.iter().filter(|path| !path.is_file()).collect();
-    if let Some(first) = missing.first() {
-        bail!(
-            "{}: no such picture, and {} names {} that are not there",
-            first.display(),
-            args.truth.display(),
-            missing.len()
-        );
-    }
-    Ok((truth, paths))
-}
-
-/// As the truth names it, or without the folders that it names it with.
-fn place(images: &Path, picture: &TruthPicture) -> PathBuf {
-    let whole = images.join(&picture.file);
-    match Path::new(&picture.file).file_name() {
-        Some(name) if !whole.is_file() => images.join(name),
-        _ => whole,
-    }
-}
-
-/// What all threads share.
-struct Work<'a> {
-    truth: &'a Truth,
-    paths: &'a [PathBuf],
-    /// Index of the first picture that nobody has taken.
-    next: AtomicUsize,
-    bar: ProgressBar,
-    shutdown: Shutdown,
-}
-
-/// One picture, with the model's labels and the truth's classes.
-struct Seen {
-    index: usize,
-    found: Vec<Detection>,
-    truth: Vec<Labelled>,
-}
-
-impl Work<'_> {
-    /// Takes pictures until there are none.
-    fn detect(&self, mut detector: Detector) -> anyhow::Result<Vec<Seen>> {
-        let (mut frame, mut done) = (Frame::default(), Vec::new());
-        loop {
-            let index = self.next.fetch_add(1, Ordering::Relaxed);
-            let Some(path) = self.paths.get(index).filter(|_| !self.shutdown.draining()) else { return Ok(done) };
-            let seen = read_picture(path, &mut frame).map_err(anyhow::Error::from).and_then(|()| {
-                let truth = self.truth.pictures[index].boxes_for(frame.width, frame.height);
-                let truth = truth.map_err(|why| anyhow::anyhow!("{}: {why}", path.display()))?;
-                let mut found = Vec::new();
-                detector.step(&frame, &mut found)?;
-                Ok(Seen { index, found, truth })
-            });
-            // The others need not finish what will not be scored.
-            done.push(seen.inspect_err(|_| self.next.store(self.paths.len(), Ordering::Relaxed))?);
-            self.bar.inc(1);
-        }
-    }
-}
-
-fn rect(detection: &Detection) -> Rect {
-    let [x1, y1, x2, y2] = [detection.bbox.x1, detection.bbox.y1, detection.bbox.x2, detection.bbox.y2].map(f64::from);
-    Rect { x: x1, y: y1, width: x2 - x1, height: y2 - y1 }
-}
-
-/// In the scored classes.
-fn picture(seen: Seen, scored: &Scored) -> Picture {
-    let truth = seen.truth.into_iter().filter_map(|labelled| {
-        let class = scored.of_truth[labelled.class]?;
-        Some(Labelled { class, ..labelled })
-    });
-    let found = seen.found.iter().filter_map(|detection| {
-        let class = scored.of_label[usize::from(detection.class)]?;
-        Some(Found { rect: rect(detection), class, score: f64::from(detection.score) })
-    });
-    Picture { truth: truth.collect(), found: found.collect() }
 }
 
 /// With the truth's numbers; as one kind, the number of the first class that counts.

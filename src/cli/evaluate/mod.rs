@@ -1,9 +1,10 @@
 //! `wayside evaluate`: what wayside finds and counts beside what people did.
 
-mod classes;
+pub mod classes;
 mod count;
 mod detect;
 mod detect_report;
+pub mod labelled;
 
 use std::process::ExitCode;
 

@@ -185,7 +185,7 @@ fn parse_word<T: for<'de> Deserialize<'de>>(text: &str) -> Result<T, String> {
     T::deserialize(word).map_err(|e| e.to_string())
 }
 
-fn size(text: &str) -> Result<(u32, u32), String> {
+pub fn size(text: &str) -> Result<(u32, u32), String> {
     let side = |text: &str| text.trim().parse().ok();
     let pair = text.split_once('x').and_then(|(w, h)| Some((side(w)?, side(h)?)));
     pair.ok_or_else(|| "write WIDTHxHEIGHT, for example 640x384".into())

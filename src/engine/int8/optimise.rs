@@ -61,7 +61,7 @@ fn tables_into_convolutions(plan: &mut Builder) {
 
 fn set_table(out: &mut ConvOut, table: &[u8; 256]) -> bool {
     match out {
-        ConvOut::Bytes(requant) if requant.table.is_none() => {
+        ConvOut::Bytes(requant) if requant.table.is_none() && requant.function.is_none() => {
             requant.table = Some(Box::new(*table));
             true
         }

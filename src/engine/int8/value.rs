@@ -87,30 +87,37 @@ impl Weights {
         Ok(Self { dims: values.dims.clone(), values: integers, scale, zero, axis })
     }
 
-    /// Index of the scale of element `index`.
-    fn channel(&self, index: usize) -> usize {
-        match self.scale.len() {
-            1 => 0,
-            count => index / self.dims[self.axis + 1..].iter().product::<usize>() % count,
-        }
+    /// Neighbouring values that share a scale and a zero point, with these.
+    fn runs(&self) -> impl Iterator<Item = (&[i32], f32, i32)> {
+        let run = match self.scale.len() {
+            1 => self.values.len(),
+            _ => self.dims[self.axis + 1..].iter().product(),
+        };
+        let runs = self.values.chunks(run.max(1)).enumerate();
+        runs.map(|(index, values)| (values, self.scale[index % self.scale.len()], self.zero[index % self.zero.len()]))
     }
 
     pub fn dequantised(&self) -> Constant {
-        let data = self.values.iter().enumerate().map(|(index, value)| {
-            let channel = self.channel(index);
-            (value - self.zero[channel]) as f32 * self.scale[channel]
-        });
-        Constant { dims: self.dims.clone(), data: Data::F32(data.collect()) }
+        let mut data = Vec::with_capacity(self.values.len());
+        for (values, scale, zero) in self.runs() {
+            data.extend(values.iter().map(|value| value.saturating_sub(zero) as f32 * scale));
+        }
+        Constant { dims: self.dims.clone(), data: Data::F32(data) }
     }
 
     /// `value − zero` as i8, or why not.
     pub fn centred(&self) -> Result<Vec<i8>, String> {
-        let centred = self.values.iter().enumerate().map(|(index, value)| value - self.zero[self.channel(index)]);
-        centred
-            .map(|value| {
-                i8::try_from(value).map_err(|_| format!("a weight less its zero point is {value}: not 8 bits"))
-            })
-            .collect()
+        let mut centred = Vec::with_capacity(self.values.len());
+        for (values, _, zero) in self.runs() {
+            let range = i32::from(i8::MIN)..=i32::from(i8::MAX);
+            if let Some(value) =
+                values.iter().map(|value| value.saturating_sub(zero)).find(|value| !range.contains(value))
+            {
+                return Err(format!("a weight less its zero point is {value}: not 8 bits"));
+            }
+            centred.extend(values.iter().map(|value| (value - zero) as i8));
+        }
+        Ok(centred)
     }
 }
 

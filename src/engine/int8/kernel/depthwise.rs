@@ -31,6 +31,7 @@ pub(super) unsafe fn depthwise<I: Isa, E: Emit<I>>(
     scratch: &mut Scratch,
 ) {
     let layout = I::LAYOUT;
+    let (cells, cell_stride) = emit.cells(out, out_stride);
     let groups = p.shape.kh.div_ceil(layout.group);
     let mut weights = p.weights.as_slice().as_ptr();
     let mut bias = p.bias.as_ptr();
@@ -38,10 +39,10 @@ pub(super) unsafe fn depthwise<I: Isa, E: Emit<I>>(
         let row = Row { p, rows, stride, w_out, groups, weights, bias };
         // SAFETY: the caller's promise; weights and bias have as many vectors as the blocks.
         unsafe {
-            let out = out.add(block.start);
+            let cells = cells.add(block.start);
             match block.vectors {
-                1 => row.block::<I, E, 1>(block.start, emit, out, out_stride, scratch),
-                _ => row.block::<I, E, 2>(block.start, emit, out, out_stride, scratch),
+                1 => row.block::<I, E, 1>(block.start, emit, cells, cell_stride, scratch),
+                _ => row.block::<I, E, 2>(block.start, emit, cells, cell_stride, scratch),
             }
             weights = weights.add(p.shape.kw * groups * block.vectors * layout.vector_bytes());
             bias = bias.add(block.vectors * layout.lanes);
@@ -68,8 +69,8 @@ impl Row<'_> {
         &self,
         start: usize,
         emit: &E,
-        out: *mut E::Out,
-        out_stride: usize,
+        cells: *mut E::Cell,
+        cell_stride: usize,
         scratch: &mut Scratch,
     ) {
         let (c, kw) = (self.p.shape.c, self.p.shape.kw);
@@ -84,7 +85,7 @@ impl Row<'_> {
             // SAFETY: the panel holds the columns of these pixels.
             unsafe {
                 self.fill::<I, V>(start, first * self.stride, (pixels - 1) * self.stride + kw, panel);
-                let out = out.add(first * out_stride);
+                let cells = cells.add(first * cell_stride);
                 let run = Run {
                     panel,
                     weights: self.weights,
@@ -94,8 +95,8 @@ impl Row<'_> {
                     start,
                     width,
                     emit,
-                    out,
-                    out_stride,
+                    cells,
+                    cell_stride,
                 };
                 if width < V * I::LAYOUT.lanes || pixels < PIXELS {
                     run.pixels::<I, V, 0, 0, false>(0..pixels);
@@ -197,7 +198,7 @@ impl<I: Isa, const R: usize, const V: usize, const PADDED: bool> Task for Fill<I
 const PIXELS: usize = 4;
 
 /// Neighbouring pixels of a row whose columns are in the panel.
-struct Run<'a, E, Out> {
+struct Run<'a, E, Cell> {
     panel: *const u8,
     weights: *const u8,
     bias: *const i32,
@@ -208,17 +209,17 @@ struct Run<'a, E, Out> {
     start: usize,
     width: usize,
     emit: &'a E,
-    out: *mut Out,
-    out_stride: usize,
+    cells: *mut Cell,
+    cell_stride: usize,
 }
 
-impl<E, Out> Run<'_, E, Out> {
+impl<E, Cell> Run<'_, E, Cell> {
     #[inline(always)]
     unsafe fn pixels<I: Isa, const V: usize, const T: usize, const S: usize, const WHOLE: bool>(
         &self,
         pixels: Range<usize>,
     ) where
-        E: Emit<I, Out = Out>,
+        E: Emit<I, Cell = Cell>,
     {
         // SAFETY: the caller's promise.
         unsafe { I::outlined(Pixels::<I, E, V, T, S, WHOLE> { run: self, pixels }) };
@@ -227,7 +228,7 @@ impl<E, Out> Run<'_, E, Out> {
 
 /// T taps at stride S, where they are known. `WHOLE`: pixels and channels fill the tiles.
 struct Pixels<'a, I: Isa, E: Emit<I>, const V: usize, const T: usize, const S: usize, const WHOLE: bool> {
-    run: &'a Run<'a, E, E::Out>,
+    run: &'a Run<'a, E, E::Cell>,
     pixels: Range<usize>,
 }
 
@@ -236,7 +237,7 @@ impl<I: Isa, E: Emit<I>, const V: usize, const T: usize, const S: usize, const W
 {
     #[inline(always)]
     unsafe fn run(self) {
-        let Run { panel, weights, bias, start, width, emit, out, out_stride, .. } = *self.run;
+        let Run { panel, weights, bias, start, width, emit, cells, cell_stride, .. } = *self.run;
         let vector_bytes = I::LAYOUT.vector_bytes();
         let (taps, pixel_bytes) = match T {
             0 => (self.run.taps, self.run.pixel_bytes),
@@ -270,7 +271,8 @@ impl<I: Isa, E: Emit<I>, const V: usize, const T: usize, const S: usize, const W
                         }
                     }
                 }
-                emit.tile::<PIXELS, V, WHOLE>(&acc, start, width, out.add(x * out_stride), out_stride, some);
+                let cells = cells.add(x * cell_stride);
+                emit.tile::<PIXELS, V, WHOLE>(&acc, start, width, cells, cell_stride, some);
                 x += some;
             }
         }

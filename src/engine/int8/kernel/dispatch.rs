@@ -320,12 +320,6 @@ impl Kernels {
         );
     }
 
-    /// `out[i] = table[a[i]]`
-    pub fn lookup(self, table: &[u8; 256], a: &[u8], out: &mut [u8]) {
-        out.copy_from_slice(a);
-        self.lookup_in_place(table, out);
-    }
-
     /// `data[i] = table[data[i]]`
     pub fn lookup_in_place(self, table: &[u8; 256], data: &mut [u8]) {
         assert!(self.runs_here(), "no {} here", self.name());

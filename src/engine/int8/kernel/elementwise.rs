@@ -8,7 +8,7 @@ const ROUND: f32 = 12_582_912.0;
 
 /// The byte for `x`, a value in units of the scale; NaN gives 0.
 #[inline(always)]
-fn byte(x: f32, zero: u8) -> u8 {
+pub(super) fn byte(x: f32, zero: u8) -> u8 {
     let (low, high) = (-f32::from(zero), 255.0 - f32::from(zero));
     let x = if x > low { x } else { low };
     let x = if x < high { x } else { high };
@@ -65,16 +65,49 @@ pub(super) fn exp_f32(inout: &mut [f32]) {
 #[inline(always)]
 pub(super) fn sigmoid_f32(inout: &mut [f32]) {
     for x in inout {
-        *x = 1.0 / (1.0 + exp(-*x));
+        *x = sigmoid(*x);
     }
 }
 
-/// `x · sigmoid(x)`.
 #[inline(always)]
 pub(super) fn silu_f32(inout: &mut [f32]) {
     for x in inout {
-        *x *= 1.0 / (1.0 + exp(-*x));
+        *x = silu(*x);
     }
+}
+
+/// `x · sigmoid(x)`
+#[inline(always)]
+pub(super) fn silu(x: f32) -> f32 {
+    x * sigmoid(x)
+}
+
+/// `1 / (1 + 2ᵗ)` with `t = -x · log2 e`, within 1e-6. 2ᵗ is a polynomial of what is left beside the next whole number (the one with
+/// the least relative error), which then goes into the exponent.
+#[inline(always)]
+pub(super) fn sigmoid(x: f32) -> f32 {
+    let t = limited(x * -std::f32::consts::LOG2_E, -120.0, 120.0);
+    let rounded = t + ROUND;
+    let r = t - (rounded - ROUND);
+    // Pairs of terms, which do not wait for each other.
+    let square = r * r;
+    let middle = 0.240_247_44 + r * 5.591_786e-2;
+    let low = 0.999_999_3 + r * 0.693_121_8;
+    let p = low + square * (middle + square * 9.570_101e-3);
+    1.0 / (1.0 + f32::from_bits(p.to_bits().wrapping_add(rounded.to_bits() << 23)))
+}
+
+/// `x · clamp(x / 6 + 0.5, 0, 1)`
+#[inline(always)]
+pub(super) fn hard_swish(x: f32) -> f32 {
+    x * limited(x / 6.0 + 0.5, 0.0, 1.0)
+}
+
+/// NaN gives `low`.
+#[inline(always)]
+pub(super) fn limited(x: f32, low: f32, high: f32) -> f32 {
+    let x = if x > low { x } else { low };
+    if x < high { x } else { high }
 }
 
 /// eˣ within 2 units in the last place: `x = n·ln 2 + r`, a polynomial in `r` (Cephes' expf), times 2ⁿ in two steps, so that the ends

@@ -14,19 +14,24 @@ const MOST_ROWS: usize = 12;
 
 pub(super) trait Emit<I: Isa> {
     type Out: Copy;
+    /// What tiles become, before the panel of rows that they belong to is finished.
+    type Cell: Copy;
 
-    /// Writes the first `rows` rows of a tile, `width` channels of each, which are all of them where it is `WHOLE`. `out` points to the
+    /// Where the tiles of a panel go whose rows end up at `out`, and how far its rows are apart.
+    fn cells(&self, out: *mut Self::Out, out_stride: usize) -> (*mut Self::Cell, usize);
+
+    /// Writes the first `rows` rows of a tile, `width` channels of each, which are all of them where it is `WHOLE`. `cells` points to the
     /// tile's first element, `start` is its channel.
     ///
     /// # Safety
-    /// The rows lie in the output, `start + width` channels have factors, `width <= V · lanes`, and less only where `start` is 0.
+    /// The rows lie among the cells, `start + width` channels have factors, `width <= V · lanes`, and less only where `start` is 0.
     unsafe fn tile<const R: usize, const V: usize, const WHOLE: bool>(
         &self,
         acc: &[[I::Acc; V]; R],
         start: usize,
         width: usize,
-        out: *mut Self::Out,
-        out_stride: usize,
+        cells: *mut Self::Cell,
+        stride: usize,
         rows: usize,
     );
 
@@ -69,6 +74,12 @@ impl<'a, I: Isa> Bytes<'a, I> {
 
 impl<I: Isa> Emit<I> for Bytes<'_, I> {
     type Out = u8;
+    type Cell = u8;
+
+    #[inline(always)]
+    fn cells(&self, out: *mut u8, out_stride: usize) -> (*mut u8, usize) {
+        (out, out_stride)
+    }
 
     #[inline(always)]
     unsafe fn tile<const R: usize, const V: usize, const WHOLE: bool>(
@@ -189,6 +200,12 @@ pub(super) struct Floats<'a> {
 
 impl<I: Isa> Emit<I> for Floats<'_> {
     type Out = f32;
+    type Cell = f32;
+
+    #[inline(always)]
+    fn cells(&self, out: *mut f32, out_stride: usize) -> (*mut f32, usize) {
+        (out, out_stride)
+    }
 
     #[inline(always)]
     unsafe fn tile<const R: usize, const V: usize, const WHOLE: bool>(

@@ -9,7 +9,7 @@ use super::{Patches, Scratch};
 /// A panel stays in the second cache level beside the weights that it meets.
 const PANEL_BYTES: usize = 16 << 10;
 /// Its rows' output stays there too, until the table is applied.
-const PANEL_ROWS: usize = 96;
+pub(super) const PANEL_ROWS: usize = 96;
 
 /// Where the rows come from.
 #[derive(Clone, Copy)]
@@ -46,6 +46,8 @@ pub(super) unsafe fn gemm<I: Isa, E: Emit<I>>(
                 (panel.as_ptr(), row_bytes)
             }
         };
+        // SAFETY: these rows lie in the output.
+        let (cells, cell_stride) = emit.cells(unsafe { out.add(first * out_stride) }, out_stride);
         let mut weights = p.weights.as_slice().as_ptr();
         let mut bias = p.bias.as_ptr();
         for block in &p.blocks {
@@ -61,8 +63,8 @@ pub(super) unsafe fn gemm<I: Isa, E: Emit<I>>(
                     start: block.start,
                     width: p.n.min(block.vectors * layout.lanes),
                     emit,
-                    out: out.add(first * out_stride + block.start),
-                    out_stride,
+                    cells: cells.add(block.start),
+                    cell_stride,
                 };
                 match block.vectors {
                     1 => panel.tiles::<I, 1>(),
@@ -108,7 +110,7 @@ unsafe fn fill<I: Isa>(input: Input, k: usize, first: usize, rows: usize, panel:
 }
 
 /// Rows of activations, and the weights of one block.
-struct Panel<'a, E, Out> {
+struct Panel<'a, E, Cell> {
     a: *const u8,
     stride: usize,
     rows: usize,
@@ -120,22 +122,22 @@ struct Panel<'a, E, Out> {
     /// Output channels, at most the block's lanes.
     width: usize,
     emit: &'a E,
-    out: *mut Out,
-    out_stride: usize,
+    cells: *mut Cell,
+    cell_stride: usize,
 }
 
 /// Tiles of R rows and V vectors, from row `first` to before `end`. `WHOLE`: the rows fill the tiles, the channels the vectors.
 struct Tiles<'a, I: Isa, E: Emit<I>, const R: usize, const V: usize, const WHOLE: bool> {
-    panel: &'a Panel<'a, E, E::Out>,
+    panel: &'a Panel<'a, E, E::Cell>,
     first: usize,
     end: usize,
 }
 
-impl<E, Out> Panel<'_, E, Out> {
+impl<E, Cell> Panel<'_, E, Cell> {
     #[inline(always)]
     unsafe fn tiles<I: Isa, const V: usize>(&self)
     where
-        E: Emit<I, Out = Out>,
+        E: Emit<I, Cell = Cell>,
     {
         // The compiler drops what no block of this instruction set has.
         if const { V > I::LAYOUT.vectors } {
@@ -173,7 +175,7 @@ impl<E, Out> Panel<'_, E, Out> {
 impl<I: Isa, E: Emit<I>, const R: usize, const V: usize, const WHOLE: bool> Task for Tiles<'_, I, E, R, V, WHOLE> {
     #[inline(always)]
     unsafe fn run(self) {
-        let Panel { a, stride, steps, bias, start, width, emit, out, out_stride, .. } = *self.panel;
+        let Panel { a, stride, steps, bias, start, width, emit, cells, cell_stride, .. } = *self.panel;
         let layout = I::LAYOUT;
         let (step_bytes, vector_bytes) = (layout.step * layout.cell, layout.vector_bytes());
         let mut row = self.first;
@@ -201,7 +203,8 @@ impl<I: Isa, E: Emit<I>, const R: usize, const V: usize, const WHOLE: bool> Task
                     }
                     weights = weights.add(layout.step / layout.group * V * vector_bytes);
                 }
-                emit.tile::<R, V, WHOLE>(&acc, start, width, out.add(row * out_stride), out_stride, some);
+                let cells = cells.add(row * cell_stride);
+                emit.tile::<R, V, WHOLE>(&acc, start, width, cells, cell_stride, some);
             }
             row += some;
         }

@@ -6,6 +6,7 @@ macro_rules! instance {
     ($name:ident, $isa:ty, $features:literal) => {
         pub(super) mod $name {
             use super::super::emit::{Bytes, Floats};
+            use super::super::through::Through;
             use super::super::gemm::Input;
             use super::super::isa::Isa;
             use super::super::pack::{PackedDepthwise, PackedDepthwiseF32, PackedGemm, PackedGemmF32};
@@ -23,8 +24,19 @@ macro_rules! instance {
             ) {
                 // SAFETY: see the file's head.
                 unsafe {
-                    let emit = Bytes::<$isa>::new(requant);
-                    gemm::gemm::<$isa, _>(p, m, input, &emit, out.as_mut_ptr(), out_stride, scratch);
+                    let out = out.as_mut_ptr();
+                    match &requant.function {
+                        None => {
+                            let emit = Bytes::<$isa>::new(requant);
+                            gemm::gemm::<$isa, _>(p, m, input, &emit, out, out_stride, scratch);
+                        }
+                        Some(function) => {
+                            let mut numbers = std::mem::take(&mut scratch.numbers);
+                            let emit = Through::new(requant, function, gemm::PANEL_ROWS, &mut numbers);
+                            gemm::gemm::<$isa, _>(p, m, input, &emit, out, out_stride, scratch);
+                            scratch.numbers = numbers;
+                        }
+                    }
                 }
             }
 
@@ -57,9 +69,19 @@ macro_rules! instance {
             ) {
                 // SAFETY: see the file's head.
                 unsafe {
-                    let emit = Bytes::<$isa>::new(requant);
                     let out = out.as_mut_ptr();
-                    depthwise::depthwise::<$isa, _>(p, rows, stride, w_out, &emit, out, out_stride, scratch);
+                    match &requant.function {
+                        None => {
+                            let emit = Bytes::<$isa>::new(requant);
+                            depthwise::depthwise::<$isa, _>(p, rows, stride, w_out, &emit, out, out_stride, scratch);
+                        }
+                        Some(function) => {
+                            let mut numbers = std::mem::take(&mut scratch.numbers);
+                            let emit = Through::new(requant, function, w_out, &mut numbers);
+                            depthwise::depthwise::<$isa, _>(p, rows, stride, w_out, &emit, out, out_stride, scratch);
+                            scratch.numbers = numbers;
+                        }
+                    }
                 }
             }
 

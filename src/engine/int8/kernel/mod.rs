@@ -8,6 +8,8 @@
 //! - Bytes out: `x = (acc as f32) · factor[n]` (the conversion rounds to nearest even; one multiplication),
 //!   `q = round_half_even(clamp(x, low - zero, high - zero)) + zero`, then `table[q]` where there is a table. A clamp after
 //!   the rounding is the same, as its bounds are whole numbers: the kernels saturate late.
+//! - With a function of numbers in between: `x = (acc as f32) · factor[n]`, the function as `elementwise.rs` spells it out, then
+//!   `round_half_even(f(x) · reciprocal[n]) + zero`, saturated.
 //! - Floats out: `y = (acc as f32) · factor[n]`.
 //! - Float convolution: `acc = bias[n]`, then for each `k` in order `acc = acc + a[k]·w[n][k]`, two roundings, never fused.
 //! - Elementwise: what `elementwise.rs` and `float.rs` spell out; each operation of theirs is rounded once, in the order written.
@@ -40,6 +42,7 @@ mod scalar;
 mod self_check;
 #[cfg(test)]
 mod tests;
+mod through;
 #[cfg(target_arch = "x86_64")]
 mod vnni;
 
@@ -58,6 +61,41 @@ pub struct Requant {
     pub high: u8,
     /// A function of the byte: an activation, with the scales on its two sides.
     pub table: Option<Box<[u8; 256]>>,
+    /// A function of the number, before it becomes a byte. `factor` then has no output scale.
+    pub function: Option<Function>,
+}
+
+/// `x = acc · factor[n]`, then the function of `x`, then `byte = saturate(round_half_even(f(x) · reciprocal[n]) + zero)`.
+#[derive(Clone, Debug)]
+pub struct Function {
+    pub kind: FunctionKind,
+    /// Of the output scale, one per output channel, finite and above 0.
+    pub reciprocal: Vec<f32>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum FunctionKind {
+    /// `x · sigmoid(x)`
+    Silu,
+    Sigmoid,
+    /// `x · clamp(x / 6 + 0.5, 0, 1)`
+    HardSwish,
+    /// Below 0 times `slope[n]`: leaky ReLU, PReLU.
+    Slopes(Vec<f32>),
+    Clip {
+        low: f32,
+        high: f32,
+    },
+}
+
+impl FunctionKind {
+    /// The function of some of the channels.
+    pub fn part(&self, channels: &std::ops::Range<usize>) -> Self {
+        match self {
+            Self::Slopes(slopes) => Self::Slopes(slopes[channels.clone()].to_vec()),
+            other => other.clone(),
+        }
+    }
 }
 
 /// The patches of a picture that a convolution with a window of `kh × kw` sees: `w_out` of them per output row, and as many output
@@ -104,4 +142,5 @@ pub struct Affine {
 #[derive(Default, Debug)]
 pub struct Scratch {
     panel: pack::Aligned,
+    numbers: Vec<f32>,
 }

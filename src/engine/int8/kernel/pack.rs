@@ -4,7 +4,7 @@
 //! neighbouring values that one dot product takes. The last block overlaps the one before it rather than ending in a
 //! part of a vector; only where all channels are fewer than one block's lanes is a block padded.
 
-use super::{Kernels, Requant};
+use super::{FunctionKind, Kernels, Requant};
 
 /// How an instruction set wants its operands.
 #[derive(Clone, Copy, Debug)]
@@ -78,7 +78,11 @@ impl Aligned {
 
     /// Puts `value`, which fits, into the cell that begins at byte `at`.
     fn put(&mut self, at: usize, cell: usize, value: i8) {
-        self.as_mut_slice()[at..at + cell].copy_from_slice(&i16::from(value).to_le_bytes()[..cell]);
+        let bytes = self.as_mut_slice();
+        match cell {
+            1 => bytes[at] = value as u8,
+            _ => bytes[at..at + 2].copy_from_slice(&i16::from(value).to_le_bytes()),
+        }
     }
 }
 
@@ -150,10 +154,12 @@ impl PackedGemm {
                     continue;
                 };
                 packed_bias.push(folded_bias(bias[row], w.iter(), a_zero, layout.offset));
-                for (i, &value) in w.iter().enumerate() {
-                    let vector = i / layout.group * block.vectors + lane / layout.lanes;
-                    let slot = layout.slot(lane % layout.lanes, i % layout.group);
-                    packed.put(at + vector * layout.vector_bytes() + slot * layout.cell, layout.cell, value);
+                let slots: [usize; 4] = std::array::from_fn(|j| layout.slot(lane % layout.lanes, j) * layout.cell);
+                for (group, values) in w.chunks(layout.group).enumerate() {
+                    let vector = group * block.vectors + lane / layout.lanes;
+                    for (&value, slot) in values.iter().zip(slots) {
+                        packed.put(at + vector * layout.vector_bytes() + slot, layout.cell, value);
+                    }
                 }
             }
             at += block.vectors * groups * layout.vector_bytes();
@@ -319,5 +325,11 @@ impl Requant {
     pub(super) fn check(&self, n: usize) {
         assert_eq!(self.factor.len(), n, "one factor per output channel");
         assert!(self.low <= self.high, "no byte lies between {} and {}", self.low, self.high);
+        if let Some(function) = &self.function {
+            assert_eq!(function.reciprocal.len(), n, "one scale per output channel");
+            if let FunctionKind::Slopes(slope) = &function.kind {
+                assert_eq!(slope.len(), n, "one slope per output channel");
+            }
+        }
     }
 }

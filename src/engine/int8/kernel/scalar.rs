@@ -1,7 +1,7 @@
 //! The definition: each result as the rule of arithmetic (`mod.rs`) writes it, one after the other.
 
 use super::pack::{Layout, PackedDepthwise, PackedDepthwiseF32, PackedGemm, PackedGemmF32};
-use super::{Patches, Requant};
+use super::{Function, FunctionKind, Patches, Requant, elementwise};
 
 /// One channel at a time, its weights in their own order.
 pub(super) const LAYOUT: Layout = Layout { lanes: 1, vectors: 1, group: 1, cell: 1, step: 1, offset: 0, halves: false };
@@ -9,10 +9,28 @@ pub(super) const LAYOUT: Layout = Layout { lanes: 1, vectors: 1, group: 1, cell:
 impl Requant {
     /// The byte of channel `n` for an accumulator.
     pub(super) fn byte(&self, n: usize, acc: i32) -> u8 {
+        if let Some(function) = &self.function {
+            return function.byte(n, acc as f32 * self.factor[n], self.zero);
+        }
         let zero = f32::from(self.zero);
         let x = (acc as f32 * self.factor[n]).clamp(f32::from(self.low) - zero, f32::from(self.high) - zero);
         let q = (x.round_ties_even() + zero) as u8;
         self.table.as_ref().map_or(q, |table| table[usize::from(q)])
+    }
+}
+
+impl Function {
+    /// The byte of channel `n` for the number `x`.
+    fn byte(&self, n: usize, x: f32, zero: u8) -> u8 {
+        let y = match &self.kind {
+            FunctionKind::Silu => elementwise::silu(x),
+            FunctionKind::Sigmoid => elementwise::sigmoid(x),
+            FunctionKind::HardSwish => elementwise::hard_swish(x),
+            FunctionKind::Slopes(slopes) if x < 0.0 => x * slopes[n],
+            FunctionKind::Slopes(_) => x,
+            FunctionKind::Clip { low, high } => elementwise::limited(x, *low, *high),
+        };
+        elementwise::byte(y * self.reciprocal[n], zero)
     }
 }
 

@@ -3,7 +3,10 @@
 //! The tests compare them thoroughly, but only on the processors that they run on. A processor of another kind takes a few
 //! microseconds here, and a kernel that is wrong on it is left out instead of counting wrongly.
 
-use super::{Affine, Kernels, PackedDepthwise, PackedDepthwiseF32, PackedGemm, PackedGemmF32, Requant, Scratch};
+use super::{
+    Affine, Function, FunctionKind, Kernels, PackedDepthwise, PackedDepthwiseF32, PackedGemm, PackedGemmF32, Requant,
+    Scratch,
+};
 
 /// Odd sizes: whole vectors, parts of one, rests.
 const ROWS: usize = 29;
@@ -38,7 +41,7 @@ impl Kernels {
         let numbers: Vec<f32> = activations.iter().map(|&byte| f32::from(byte) * 0.11 - 14.0).collect();
         let table = Box::new(std::array::from_fn(|_| next()));
         let factor = (0..OUTPUTS).map(|n| 0.0003 + n as f32 * 1e-5).collect();
-        let requant = Requant { factor, zero: 77, low: 3, high: 250, table: Some(table) };
+        let requant = Requant { factor, zero: 77, low: 3, high: 250, table: Some(table), function: None };
         let mut scratch = Scratch::default();
         let (mut bytes, mut floats) = (vec![0; ROWS * OUTPUTS], vec![0.0; ROWS * OUTPUTS]);
         let mut seen = Vec::new();
@@ -47,6 +50,11 @@ impl Kernels {
         let gemm = PackedGemm::new(self, OUTPUTS, INPUTS, &weights, &bias, 9);
         self.gemm_u8(&gemm, ROWS, &activations, stride, &requant, &mut bytes, OUTPUTS, &mut scratch);
         seen.extend_from_slice(&bytes);
+        let function = Some(Function { kind: FunctionKind::Silu, reciprocal: vec![14.0; OUTPUTS] });
+        let requant = Requant { function, ..requant };
+        self.gemm_u8(&gemm, ROWS, &activations, stride, &requant, &mut bytes, OUTPUTS, &mut scratch);
+        seen.extend_from_slice(&bytes);
+        let requant = Requant { function: None, ..requant };
         self.gemm_f32out(&gemm, ROWS, &activations, stride, &requant.factor, &mut floats, OUTPUTS, &mut scratch);
         seen.extend(floats.iter().flat_map(|x| x.to_le_bytes()));
         let lines: Vec<&[u8]> = rows.chunks(20 * OUTPUTS).collect();

@@ -7,6 +7,7 @@ use super::emit::{Bytes, Floats};
 use super::gemm::Input;
 use super::isa::Isa;
 use super::portable::{LikeAvx2, LikeAvx512Vnni, LikeAvxVnni, LikeDotprod, LikeNeon};
+use super::through::Through;
 use super::*;
 
 /// A reproducible stream of numbers: cheaper than having proptest make and shrink every byte.
@@ -56,12 +57,23 @@ impl Numbers {
         let bounds = if self.flag() { (0, 255) } else { (a.min(b), a.max(b)) };
         let scale = [1.0 / size, 100.0, 0.5, 1e-30][(self.next() % 8).min(3) as usize ^ 3];
         let scale = if self.flag() { 1.0 / size } else { scale };
+        let kind = match self.next() % 10 {
+            0 => Some(FunctionKind::Silu),
+            1 => Some(FunctionKind::Sigmoid),
+            2 => Some(FunctionKind::HardSwish),
+            3 => Some(FunctionKind::Slopes(self.floats(n))),
+            4 => Some(FunctionKind::Clip { low: -1.5, high: 6.0 }),
+            _ => None,
+        };
+        let scales = (0..n).map(|_| (self.next() % 1000 + 1) as f32 / 30.0).collect();
+        let function = kind.map(|kind| Function { kind, reciprocal: scales });
         Requant {
             factor: (0..n).map(|_| (self.next() % 1000) as f32 * scale / 500.0 + scale / 3.0).collect(),
             zero: [0, 255, 128, self.next() as u8][(self.next() % 4) as usize],
             low: bounds.0,
             high: bounds.1,
             table: self.flag().then(|| self.bytes(256).try_into().expect("256 bytes")),
+            function,
         }
     }
 }
@@ -120,8 +132,18 @@ impl Product {
         let mut scratch = Scratch::default();
         let input = Input::Matrix { a: &self.a, stride: self.a_stride };
         unsafe {
-            let (emit, out) = (Bytes::<I>::new(&self.requant), bytes.as_mut_ptr());
-            gemm::gemm::<I, _>(&p, self.m, input, &emit, out, self.out_stride, &mut scratch);
+            let (requant, out) = (&self.requant, bytes.as_mut_ptr());
+            match &requant.function {
+                None => {
+                    let emit = Bytes::<I>::new(requant);
+                    gemm::gemm::<I, _>(&p, self.m, input, &emit, out, self.out_stride, &mut scratch);
+                }
+                Some(function) => {
+                    let mut numbers = Vec::new();
+                    let emit = Through::new(requant, function, gemm::PANEL_ROWS, &mut numbers);
+                    gemm::gemm::<I, _>(&p, self.m, input, &emit, out, self.out_stride, &mut scratch);
+                }
+            }
             let (emit, out) = (Floats { factor: &self.requant.factor }, floats.as_mut_ptr());
             gemm::gemm::<I, _>(&p, self.m, input, &emit, out, self.out_stride, &mut scratch);
         }
@@ -145,6 +167,18 @@ impl Product {
 }
 
 fn requantised(requant: &Requant, n: usize, acc: i32) -> u8 {
+    if let Some(Function { kind, reciprocal }) = &requant.function {
+        let x = acc as f32 * requant.factor[n];
+        let mut y = [x];
+        match kind {
+            FunctionKind::Silu => Kernels::Scalar.silu_f32(&mut y),
+            FunctionKind::Sigmoid => Kernels::Scalar.sigmoid_f32(&mut y),
+            FunctionKind::HardSwish => y[0] = x * (x / 6.0 + 0.5).clamp(0.0, 1.0),
+            FunctionKind::Slopes(slope) => y[0] = if x < 0.0 { x * slope[n] } else { x },
+            FunctionKind::Clip { low, high } => y[0] = x.clamp(*low, *high),
+        }
+        return ((y[0] * reciprocal[n]).round_ties_even() + f32::from(requant.zero)).clamp(0.0, 255.0) as u8;
+    }
     let x = f64::from((f64::from(acc as f32) * f64::from(requant.factor[n])) as f32);
     let (floor, zero) = (x.floor(), f64::from(requant.zero));
     let up = x - floor > 0.5 || x - floor == 0.5 && floor.rem_euclid(2.0) == 1.0;
@@ -205,8 +239,18 @@ impl Depthwise {
         let (mut bytes, mut floats) = self.out();
         let mut scratch = Scratch::default();
         unsafe {
-            let (emit, out) = (Bytes::<I>::new(&self.requant), bytes.as_mut_ptr());
-            depthwise::depthwise::<I, _>(&p, &rows, stride, w_out, &emit, out, out_stride, &mut scratch);
+            let (requant, out) = (&self.requant, bytes.as_mut_ptr());
+            match &requant.function {
+                None => {
+                    let emit = Bytes::<I>::new(requant);
+                    depthwise::depthwise::<I, _>(&p, &rows, stride, w_out, &emit, out, out_stride, &mut scratch);
+                }
+                Some(function) => {
+                    let mut numbers = Vec::new();
+                    let emit = Through::new(requant, function, w_out, &mut numbers);
+                    depthwise::depthwise::<I, _>(&p, &rows, stride, w_out, &emit, out, out_stride, &mut scratch);
+                }
+            }
             let (emit, out) = (Floats { factor: &self.requant.factor }, floats.as_mut_ptr());
             depthwise::depthwise::<I, _>(&p, &rows, stride, w_out, &emit, out, out_stride, &mut scratch);
         }
@@ -339,7 +383,8 @@ proptest! {
         let (pa, pb, po) = (affine(&mut r), affine(&mut r), affine(&mut r));
         same(kernels(|kernels| {
             let mut bytes = vec![vec![UNTOUCHED; length]; 5];
-            kernels.lookup(&table, &a, &mut bytes[0]);
+            bytes[0].copy_from_slice(&a);
+            kernels.lookup_in_place(&table, &mut bytes[0]);
             kernels.quantize(&x, pa.scale, pa.zero, &mut bytes[1]);
             kernels.add_u8(&a, pa, &b, pb, po, &mut bytes[2]);
             kernels.mul_u8(&a, pa, &b, pb, po, &mut bytes[3]);
@@ -396,7 +441,7 @@ fn exp_is_within_two_units() {
 fn a_short_slice_is_refused() {
     let kernels = Kernels::trusted();
     let p = PackedGemm::new(kernels, 4, 8, &[1; 32], &[0; 4], 0);
-    let requant = Requant { factor: vec![1.0; 4], zero: 0, low: 0, high: 255, table: None };
+    let requant = Requant { factor: vec![1.0; 4], zero: 0, low: 0, high: 255, table: None, function: None };
     kernels.gemm_u8(&p, 3, &[0; 23], 8, &requant, &mut [0; 12], 4, &mut Scratch::default());
 }
 
@@ -405,7 +450,7 @@ fn a_short_slice_is_refused() {
 fn weights_packed_for_others_are_refused() {
     let p = PackedGemm::new(Kernels::Scalar, 1, 4, &[1; 4], &[0], 0);
     let others = Kernels::available().into_iter().find(|kernels| *kernels != Kernels::Scalar);
-    let requant = Requant { factor: vec![1.0], zero: 0, low: 0, high: 255, table: None };
+    let requant = Requant { factor: vec![1.0], zero: 0, low: 0, high: 255, table: None, function: None };
     let Some(kernels) = others else { panic!("left == right: only scalar kernels run here") };
     kernels.gemm_u8(&p, 1, &[0; 4], 4, &requant, &mut [0], 1, &mut Scratch::default());
 }

@@ -5,22 +5,35 @@ use std::sync::Arc;
 use tract_onnx::pb::NodeProto;
 
 use super::super::constant::{Constant, Data};
-use super::super::kernel::{PackedDepthwise, PackedDepthwiseF32, PackedGemm, PackedGemmF32, Requant};
+use super::super::kernel::{
+    Affine, Function, FunctionKind, PackedDepthwise, PackedDepthwiseF32, PackedGemm, PackedGemmF32, Requant,
+};
 use super::super::node::{self, Window};
-use super::super::step::{Conv, ConvOut, Depthwise, FloatConv, FloatDepthwise, MAX_ROWS, Op};
+use super::super::step::{Conv, ConvOut, Depthwise, FloatConv, FloatDepthwise, MAX_ROWS, Op, Unary};
 use super::super::value::{Bytes, Quantisation, Value, Weights};
+use super::functions::function_of;
 use super::{Lowering, View, dims_of};
 
 /// What a convolution's sums become.
 enum Becomes {
     Floats,
-    /// Bytes between two bounds: a ReLU that follows is a bound.
+    /// Bytes between two bounds: a ReLU that follows is a bound. Other functions are computed of the numbers.
     Bytes {
         quantisation: Quantisation,
         low: u8,
         high: u8,
+        function: Option<FunctionKind>,
     },
 }
+
+impl Becomes {
+    fn plain(quantisation: Quantisation) -> Self {
+        Self::Bytes { quantisation, low: 0, high: 255, function: None }
+    }
+}
+
+/// A function, the name of its result, and its nodes.
+type Behind<'a> = (FunctionKind, &'a str, Vec<usize>);
 
 /// `[outputs, inputs of a group, height, width]` of the weights, and the picture around them.
 struct Shape {
@@ -47,7 +60,7 @@ impl<'a> Lowering<'a> {
         bias: Option<&Value>,
     ) -> Result<(), String> {
         if let (Some(bytes), Value::Weights(weights)) = (Self::as_bytes(input), weights) {
-            let (becomes, name, last) = self.becomes(node)?;
+            let (becomes, name, last) = self.becomes(node, weights.dims.first().copied().unwrap_or(0))?;
             let view = self.quantised_conv(node, bytes, weights, bias, &becomes)?;
             let value = match becomes {
                 Becomes::Floats => Value::Float(view),
@@ -72,34 +85,64 @@ impl<'a> Lowering<'a> {
         self.set(node, 0, Value::Float(write))
     }
 
-    /// Looks ahead: `conv → [Relu | Clip] → QuantizeLinear` is one step. Gives the name that the result has then, and the
-    /// nodes that it takes along.
-    fn becomes(&self, node: &'a NodeProto) -> Result<(Becomes, &'a str, Vec<usize>), String> {
+    /// Looks ahead: `conv → [function] → QuantizeLinear` is one step. Gives the name that the result has then, and the nodes that it
+    /// takes along.
+    fn becomes(&self, node: &'a NodeProto, outputs: usize) -> Result<(Becomes, &'a str, Vec<usize>), String> {
         let output = node.output.first().ok_or("it has no output")?.as_str();
         if let Some((index, quantisation, name)) = self.sole_quantiser(output) {
-            return Ok((Becomes::Bytes { quantisation, low: 0, high: 255 }, name, vec![index]));
+            return Ok((Becomes::plain(quantisation), name, vec![index]));
         }
-        if let Some(between) = self.sole_consumer(output) {
-            let function = &self.graph.node[between];
-            let bounds = match function.op_type.as_str() {
-                "Relu" => Some((0.0, f32::MAX)),
-                "Clip" => match super::functions::function_of(function, self)? {
-                    super::super::step::Unary::Clip { low, high } => Some((low, high)),
-                    _ => None,
-                },
-                _ => None,
-            };
-            if let (Some((low, high)), Some(after)) = (bounds, function.output.first())
-                && let Some((index, quantisation, name)) = self.sole_quantiser(after)
-                && let Some(affine) = quantisation.affine()
-            {
-                // Rounding and saturating keep the order, so the bound of the numbers is a bound of the bytes.
-                let byte = |x: f32| super::super::value::quantise(x, affine.scale, affine.zero);
-                let becomes = Becomes::Bytes { low: byte(low), high: byte(high), quantisation };
-                return Ok((becomes, name, vec![between, index]));
-            }
+        let Some((function, after, mut taken)) = self.function_behind(output, outputs)? else {
+            return Ok((Becomes::Floats, output, Vec::new()));
+        };
+        let Some((index, quantisation, name)) = self.sole_quantiser(after) else {
+            return Ok((Becomes::Floats, output, Vec::new()));
+        };
+        taken.push(index);
+        // Rounding and saturating keep the order, so a bound of the numbers is a bound of the bytes.
+        let bounds = match (&function, quantisation.affine()) {
+            (FunctionKind::Clip { low, high }, Some(affine)) => Some([*low, *high].map(|x| byte(x, affine))),
+            // 0 is the same byte in every channel.
+            (FunctionKind::Clip { low: 0.0, high: f32::MAX }, None) => Some([quantisation.zero, 255]),
+            _ => None,
+        };
+        let becomes = match bounds {
+            Some([low, high]) => Becomes::Bytes { quantisation, low, high, function: None },
+            None => Becomes::Bytes { quantisation, low: 0, high: 255, function: Some(function) },
+        };
+        Ok((becomes, name, taken))
+    }
+
+    /// The function that alone reads `name`, the name of its result, and its nodes; of those that kernels compute.
+    fn function_behind(&self, name: &str, outputs: usize) -> Result<Option<Behind<'a>>, String> {
+        let graph = self.graph;
+        if let Some(&[sigmoid, _]) = self.consumers.get(name).map(Vec::as_slice)
+            && !self.outputs.contains(name)
+            && graph.node[sigmoid].op_type == "Sigmoid"
+            && let Some((product, after)) = self.silu_after(&graph.node[sigmoid])
+        {
+            return Ok(Some((FunctionKind::Silu, after, vec![sigmoid, product])));
         }
-        Ok((Becomes::Floats, output, Vec::new()))
+        let Some(index) = self.sole_consumer(name) else { return Ok(None) };
+        let function = &graph.node[index];
+        let Some(after) = function.output.first() else { return Ok(None) };
+        let kind = match function.op_type.as_str() {
+            "PRelu" => FunctionKind::Slopes(match self.slopes(function)?[..] {
+                [slope] => vec![slope; outputs],
+                ref slopes if slopes.len() == outputs => slopes.to_vec(),
+                _ => return Ok(None),
+            }),
+            "Relu" | "LeakyRelu" | "Clip" | "Sigmoid" | "HardSwish" => match function_of(function, self)? {
+                Unary::Relu => FunctionKind::Clip { low: 0.0, high: f32::MAX },
+                Unary::LeakyRelu { slope } => FunctionKind::Slopes(vec![slope; outputs]),
+                Unary::Clip { low, high } => FunctionKind::Clip { low, high },
+                Unary::Sigmoid => FunctionKind::Sigmoid,
+                Unary::HardSwish => FunctionKind::HardSwish,
+                _ => return Ok(None),
+            },
+            _ => return Ok(None),
+        };
+        Ok(Some((kind, after, vec![index])))
     }
 
     pub(super) fn qlinear_conv(&mut self, node: &'a NodeProto) -> Result<(), String> {
@@ -117,7 +160,7 @@ impl<'a> Lowering<'a> {
                 _ => return Err("its bias holds no 32 bit integers".into()),
             },
         };
-        let becomes = Becomes::Bytes { quantisation: quantisation.clone(), low: 0, high: 255 };
+        let becomes = Becomes::plain(quantisation.clone());
         let view = self.sums(node, input, &weights, bias, &becomes)?;
         self.set(node, 0, Value::Bytes(Bytes { view, table: None, quantisation }))
     }
@@ -181,13 +224,23 @@ impl<'a> Lowering<'a> {
             let product = |output| pick(scales, output) * pick(&weights.scale, output);
             match becomes {
                 Becomes::Floats => ConvOut::Floats(range.map(|output| product(output) as f32).collect()),
-                Becomes::Bytes { quantisation, low, high } => ConvOut::Bytes(Requant {
-                    factor: range.map(|output| (product(output) / pick(&quantisation.scale, output)) as f32).collect(),
-                    zero: quantisation.zero,
-                    low: *low,
-                    high: *high,
-                    table: None,
-                }),
+                Becomes::Bytes { quantisation, low, high, function } => {
+                    let scale = |output| pick(&quantisation.scale, output);
+                    // Behind a function stands the output's scale, and it divides.
+                    let divisor = |output| if function.is_some() { 1.0 } else { scale(output) };
+                    let function = function.as_ref().map(|kind| Function {
+                        kind: kind.part(&range),
+                        reciprocal: range.clone().map(|output| (1.0 / scale(output)) as f32).collect(),
+                    });
+                    ConvOut::Bytes(Requant {
+                        factor: range.map(|output| (product(output) / divisor(output)) as f32).collect(),
+                        zero: quantisation.zero,
+                        low: *low,
+                        high: *high,
+                        table: None,
+                        function,
+                    })
+                }
             }
         };
         if let Becomes::Bytes { quantisation, .. } = becomes
@@ -353,6 +406,10 @@ impl<'a> Lowering<'a> {
         }
         name
     }
+}
+
+fn byte(x: f32, affine: Affine) -> u8 {
+    super::super::value::quantise(x, affine.scale, affine.zero)
 }
 
 /// Whether the bias has the scale that the sums have.

@@ -51,7 +51,7 @@ impl<'a> Lowering<'a> {
     }
 
     /// The multiplication of x and sigmoid(x) that follows a sigmoid, and nothing else does.
-    fn silu_after(&self, sigmoid: &NodeProto) -> Option<(usize, &'a str)> {
+    pub(super) fn silu_after(&self, sigmoid: &NodeProto) -> Option<(usize, &'a str)> {
         let (input, output) = (sigmoid.input.first()?, sigmoid.output.first()?);
         let index = self.sole_consumer(output)?;
         let node = &self.graph.node[index];
@@ -147,10 +147,14 @@ impl<'a> Lowering<'a> {
         }
     }
 
+    pub(super) fn slopes(&self, prelu: &NodeProto) -> Result<Vec<f32>, String> {
+        let slope = self.needed(prelu, 1)?;
+        Ok(slope.floats().ok_or("its slope is no float constant")?.to_vec())
+    }
+
     pub(super) fn prelu(&mut self, node: &'a NodeProto) -> Result<(), String> {
         let value = self.input(node, 0)?;
-        let slope = self.needed(node, 1)?;
-        let slope = slope.floats().ok_or("its slope is no float constant")?.to_vec();
+        let slope = self.slopes(node)?;
         let channels = *dims_of(&value).get(1).ok_or("it needs channels")?;
         if let ([slope], Value::Real { .. }) = (&slope[..], &value) {
             let value = self.applied(&node.name, &value, Unary::LeakyRelu { slope: *slope })?;

@@ -2,7 +2,7 @@
 
 use super::super::kernel::Kernels;
 use super::super::view::{walk, walk_rows};
-use super::{Memory, Step};
+use super::{Memory, Step, room};
 
 /// `pixels` of three channels each → the same, or per channel through a table.
 pub(super) fn picture(tables: Option<&[[u8; 256]; 3]>, pixels: &[u8], out: &mut [u8]) {
@@ -34,23 +34,27 @@ pub(super) fn bytes(
     memory: &mut Memory<'_>,
 ) -> Result<(), String> {
     let (read, write) = (&step.reads[0], &step.write);
-    let (input, out, _) = memory.bytes_in_out(read, write)?;
-    if table.is_none() {
-        walk_rows([read, write], |at, rows, row_strides, count, strides| {
-            copy_rows(input, out, at, rows, row_strides, count, strides);
-        });
-        return Ok(());
-    }
-    walk([read, write], |[from, to], count, strides| match (strides, table) {
-        (_, None) => (),
-        ([1, 1], Some(table)) => kernels.lookup(table, &input[from..from + count], &mut out[to..to + count]),
-        ([a, b], Some(table)) => {
-            let out = out[to..].iter_mut().step_by(b.max(1));
-            out.zip((0..count).map(|i| from + i * a)).for_each(|(out, i)| *out = table[usize::from(input[i])]);
+    let (input, out, scratch) = memory.bytes_in_out(read, write)?;
+    walk_rows([read, write], |at, rows, row_strides, count, strides| {
+        let Some(table) = table else {
+            return copy_rows(input, out, at, rows, row_strides, count, strides);
+        };
+        // Short runs are looked up many at a time: a table has to be made ready for the kernels first.
+        let batch = (BATCH / count).max(1);
+        let runs = room(&mut scratch.bytes, batch * count);
+        for first in (0..rows).step_by(batch) {
+            let some = batch.min(rows - first);
+            let [from, to] = [at[0] + first * row_strides[0], at[1] + first * row_strides[1]];
+            copy_rows(input, runs, [from, 0], some, [row_strides[0], count], count, [strides[0], 1]);
+            kernels.lookup_in_place(table, &mut runs[..some * count]);
+            copy_rows(runs, out, [0, to], some, [count, row_strides[1]], count, [1, strides[1]]);
         }
     });
     Ok(())
 }
+
+/// Bytes that are looked up at a time; they stay in the first cache level.
+const BATCH: usize = 8 << 10;
 
 /// `rows` runs of `count` elements.
 fn copy_rows<T: Copy>(

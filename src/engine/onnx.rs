@@ -1,0 +1,27 @@
+//! ONNX files as data, for those who change them (quantize/): the types of the format, reading, writing. Not here: running
+//! them, judging what they hold (graph.rs).
+
+pub use tract_onnx::pb::attribute_proto::AttributeType;
+pub use tract_onnx::pb::tensor_proto::DataType;
+pub use tract_onnx::pb::{AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto};
+pub use tract_onnx::pb::{TypeProto, ValueInfoProto, type_proto};
+
+use prost::Message;
+
+use super::graph::{self, GraphInput};
+
+/// Decodes a file and refuses, in words, what no engine here can run. A graph is there.
+pub fn decode(bytes: &[u8]) -> Result<ModelProto, String> {
+    graph::parse(bytes)
+}
+
+/// The bytes of a file; the same model gives the same bytes.
+pub fn encode(model: &ModelProto) -> Vec<u8> {
+    model.encode_to_vec()
+}
+
+/// Name of the one picture that a network takes, and its width and height: `size` where the file leaves them open.
+pub fn picture_input(model: &ModelProto, size: Option<(u32, u32)>) -> Result<(String, u32, u32), String> {
+    let input = GraphInput::of(model, size)?;
+    Ok((input.info.name, input.width, input.height))
+}

@@ -1,0 +1,123 @@
+//! Scales of activations: those that lose least, by squared error over the samples, instead of those that hold the
+//! extremes. A rare outlier is cut off where that makes all other numbers finer.
+
+use super::statistics::{Channel, Tensor};
+
+/// `(byte − zero) · scale`, one scale or one per channel.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Affine {
+    pub scale: Vec<f32>,
+    pub zero: u8,
+}
+
+/// Parts of the full range that are tried.
+const PARTS: usize = 29;
+const LEAST_PART: f32 = 0.3;
+/// Samples that one search looks at.
+const LOOKED_AT: usize = 1 << 16;
+/// Zero points that are tried for channels that share one: near the bottom for what a ReLU or SiLU leaves, the middle for
+/// what has two signs.
+const ZEROS: [u8; 12] = [0, 1, 2, 4, 8, 16, 24, 32, 48, 64, 96, 128];
+/// Scales that are tried for each channel and zero point.
+const SCALES: usize = 20;
+/// The least scale that is written: tensors that are nothing but zeros need one too.
+const LEAST_SCALE: f32 = 1e-8;
+
+impl Affine {
+    pub fn scale_of(&self, channel: usize) -> f32 {
+        self.scale[if self.scale.len() == 1 { 0 } else { channel }]
+    }
+
+    /// The number that stands for `x` in channel `channel`.
+    pub fn rounded(&self, channel: usize, x: f32) -> f32 {
+        rounded(x, self.scale_of(channel), f32::from(self.zero))
+    }
+}
+
+/// ONNX's QuantizeLinear and DequantizeLinear, one after the other.
+fn rounded(x: f32, scale: f32, zero: f32) -> f32 {
+    (((x / scale).round_ties_even() + zero).clamp(0.0, 255.0) - zero) * scale
+}
+
+/// Squared error of the samples, and their number.
+fn error(samples: &[f32], scale: f32, zero: f32) -> f64 {
+    let lost = |part: &[f32]| part.iter().map(|&x| (rounded(x, scale, zero) - x).powi(2)).sum::<f32>();
+    // In parts: f32 sums of a few hundred squares are exact enough, and run in lanes.
+    samples.chunks(256).map(|part| f64::from(lost(part))).sum()
+}
+
+/// One scale for the whole tensor.
+pub fn per_tensor(tensor: &Tensor) -> Affine {
+    of_range(tensor.low().min(0.0), tensor.high().max(0.0), &tensor.thinned(LOOKED_AT))
+}
+
+/// Zero is always one of the numbers: padding and ReLU mean it exactly.
+fn of_range(low: f32, high: f32, samples: &[f32]) -> Affine {
+    let part = |index: usize| LEAST_PART + (1.0 - LEAST_PART) * index as f32 / (PARTS - 1) as f32;
+    let ranges = (0..PARTS).flat_map(|index| {
+        let part = part(index);
+        [(low, high * part), (low * part, high * part), (low * part, high)]
+    });
+    let affine = |(low, high): (f32, f32)| {
+        let scale = ((high - low) / 255.0).max(LEAST_SCALE);
+        (scale, (-low / scale).round().clamp(0.0, 255.0))
+    };
+    let best = ranges.map(affine).map(|(scale, zero)| (error(samples, scale, zero), scale, zero));
+    let best = best.min_by(|a, b| a.0.total_cmp(&b.0));
+    let (_, scale, zero) = best.unwrap_or((0.0, LEAST_SCALE, 0.0));
+    Affine { scale: vec![scale], zero: zero as u8 }
+}
+
+/// A scale per channel with one zero point for all, which the channels choose together: each error counts in parts of
+/// its channel's variance.
+pub fn per_channel(tensor: &Tensor) -> Affine {
+    let best = ZEROS.iter().map(|&zero| {
+        let fits: Vec<(f64, f32)> = tensor.channels.iter().map(|channel| of_channel(channel, f32::from(zero))).collect();
+        let lost: f64 = fits.iter().zip(&tensor.channels).map(|((lost, _), channel)| lost / variance(channel)).sum();
+        (lost, Affine { scale: fits.into_iter().map(|(_, scale)| scale).collect(), zero })
+    });
+    let best = best.min_by(|a, b| a.0.total_cmp(&b.0));
+    best.map_or(Affine { scale: vec![1.0], zero: 0 }, |(_, affine)| affine)
+}
+
+/// The least mean squared error and its scale, with a given zero point.
+fn of_channel(channel: &Channel, zero: f32) -> (f64, f32) {
+    let (low, high) = (channel.low.min(0.0), channel.high.max(0.0));
+    let above = high / (255.0 - zero).max(1.0);
+    let below = if zero > 0.0 { -low / zero } else { 0.0 };
+    let most = above.max(below).max(LEAST_SCALE);
+    let least = (above.min(most) * 0.5).max(most * 0.05).max(LEAST_SCALE);
+    let step = (most / least).powf(1.0 / (SCALES - 1) as f32);
+    let scales = (0..SCALES).map(|index| least * step.powi(index as i32));
+    let mean = |scale: f32| error(&channel.samples, scale, zero) / channel.samples.len().max(1) as f64;
+    let best = scales.map(|scale| (mean(scale), scale)).min_by(|a, b| a.0.total_cmp(&b.0));
+    best.unwrap_or((0.0, most))
+}
+
+fn variance(channel: &Channel) -> f64 {
+    let count = channel.samples.len().max(1) as f64;
+    let mean = channel.samples.iter().map(|&x| f64::from(x)).sum::<f64>() / count;
+    (channel.energy() - mean * mean).max(1e-9)
+}
+
+/// Of the picture: pixels `(p − mean) / std`. One step of a pixel is one step of the byte where all channels are
+/// normalised alike and black or what lies below it is a whole number of steps away; elsewhere the range of all channels.
+pub fn of_picture(mean: [f32; 3], std: [f32; 3]) -> Affine {
+    let value = |pixel: f32, channel: usize| (pixel - mean[channel]) / std[channel];
+    let ends = |pixel: f32| [0, 1, 2].map(|channel| value(pixel, channel));
+    let low = ends(0.0).into_iter().fold(0.0, f32::min);
+    let high = ends(255.0).into_iter().fold(0.0, f32::max);
+    let scale = ((high - low) / 255.0).max(LEAST_SCALE);
+    Affine { scale: vec![scale], zero: (-low / scale).round().clamp(0.0, 255.0) as u8 }
+}
+
+/// Ratio of what there is to what is lost, in decibels, over the samples; infinite where nothing is lost.
+pub fn signal_to_noise(tensor: &Tensor, affine: &Affine) -> f64 {
+    let mut energy = 0.0;
+    let mut lost = 0.0;
+    for (index, channel) in tensor.channels.iter().enumerate() {
+        energy += channel.energy() * channel.samples.len() as f64;
+        lost += error(&channel.samples, affine.scale_of(index), f32::from(affine.zero));
+    }
+    10.0 * (energy / lost).log10()
+}

@@ -1,0 +1,83 @@
+//! The network that keeps to the budget: everything in 8 bits; the same with channels evened out; or as many layers left
+//! float as it takes, those that cost most first.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use super::sensitivity::{Scan, scan};
+use super::{Judge, Prepared, Progress, QuantizeError, with_graph};
+use crate::engine::EngineChoice;
+use crate::model::ModelFolder;
+
+/// Each try leaves about this many times more layers float than the one before.
+const GROWTH: f64 = 1.5;
+
+/// The result.
+pub struct Found {
+    pub prepared: Prepared,
+    pub bytes: Vec<u8>,
+    /// Points of the float network and of this one.
+    pub before: f64,
+    pub after: f64,
+    /// Names of the layers left float.
+    pub float: BTreeSet<String>,
+    /// Where it had to be looked for.
+    pub scan: Option<Scan>,
+}
+
+/// Loses at most `budget` points.
+///
+/// # Errors
+/// [`QuantizeError::Refused`] where half of the layers in float are not enough: then 8 bits would not pay.
+pub fn search(
+    model: &ModelFolder,
+    plain: Prepared,
+    judge: &dyn Judge,
+    budget: f64,
+    pictures: &[PathBuf],
+    progress: &dyn Progress,
+) -> Result<Found, QuantizeError> {
+    let before = judge.points(model, EngineChoice::Tract)?;
+    let try_with = |prepared: &Prepared, float: &BTreeSet<String>| -> Result<(Vec<u8>, f64), QuantizeError> {
+        let bytes = prepared.quantised(float).encode();
+        let after = judge.points(&with_graph(&model.spec, bytes.clone()), EngineChoice::Int8)?;
+        Ok((bytes, after))
+    };
+    let none = BTreeSet::new();
+    let mut prepared = plain;
+    let (mut bytes, mut all_in_bytes) = try_with(&prepared, &none)?;
+    if before - all_in_bytes > budget {
+        let evened = prepared.evened_out();
+        let (other_bytes, other) = if evened.evened.is_empty() { (Vec::new(), f64::MIN) } else { try_with(&evened, &none)? };
+        if other > all_in_bytes {
+            (prepared, bytes, all_in_bytes) = (evened, other_bytes, other);
+        }
+    }
+    if before - all_in_bytes <= budget {
+        return Ok(Found { prepared, bytes, before, after: all_in_bytes, float: none, scan: None });
+    }
+    let prepared = prepared;
+    let scan = scan(model, &prepared, pictures, progress)?;
+    let most = prepared.layers.len() / 2;
+    let (mut count, mut best) = (1, all_in_bytes);
+    while count <= most {
+        let worst = scan.layers.iter().take(count);
+        let float: BTreeSet<String> = worst.map(|(index, _)| prepared.layers[*index].name.clone()).collect();
+        let (bytes, after) = try_with(&prepared, &float)?;
+        if before - after <= budget {
+            return Ok(Found { prepared, bytes, before, after, float, scan: Some(scan) });
+        }
+        best = best.max(after);
+        count = ((count as f64 * GROWTH).ceil() as usize).max(count + 1);
+    }
+    Err(QuantizeError::Refused {
+        name: model.to_string(),
+        reason: format!(
+            "loses {:.1} points in 8 bits, and still {:.1} with half of its {} layers left float; the budget is {budget}: \
+             calibrate with pictures more like those it will see, or allow more with --budget",
+            before - all_in_bytes,
+            before - best,
+            prepared.layers.len()
+        ),
+    })
+}
