@@ -24,6 +24,15 @@ bench *ARGS:
 vm:
     for test in tests/vm/*.sh; do [ ! -x "$test" ] || "$test" || exit 1; done
 
+# Whole int8 networks on emulated ARM processors: the same bytes as here, and how many instructions they take.
+arm *ARGS:
+    tests/vm/int8_arm.sh {{ARGS}}
+
+# Mutated ONNX files, until something breaks: just fuzz int8_onnx -max_total_time=600
+fuzz TARGET="int8_onnx" *ARGS:
+    WAYSIDE_SEEDS=$PWD/fuzz/corpus/{{TARGET}} cargo test --test models every_operator
+    cargo +nightly fuzz run {{TARGET}} -- -timeout=10 -rss_limit_mb=2048 {{ARGS}}
+
 # Known vulnerabilities of the dependencies; needs the network, so CI leaves it out.
 advisories:
     cargo deny check advisories

@@ -6,6 +6,7 @@ mod onnx;
 mod onnxruntime;
 mod refused;
 mod run;
+mod seeds;
 
 use std::path::{Path, PathBuf};
 

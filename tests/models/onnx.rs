@@ -53,16 +53,21 @@ impl Net {
     }
 
     /// `attributes`: integers, or lists of them.
-    pub fn node(mut self, op: &str, inputs: &[&str], output: &str, attributes: &[(&str, &[i64])]) -> Self {
+    pub fn node(self, op: &str, inputs: &[&str], output: &str, attributes: &[(&str, &[i64])]) -> Self {
+        self.node_of_many(op, inputs, &[output], attributes)
+    }
+
+    /// The same of several outputs.
+    pub fn node_of_many(mut self, op: &str, inputs: &[&str], outputs: &[&str], attributes: &[(&str, &[i64])]) -> Self {
         let attribute = |(name, values): &(&str, &[i64])| match values {
             [value] => AttributeProto { i: *value, ..attribute(name, AttributeType::Int) },
             values => AttributeProto { ints: values.to_vec(), ..attribute(name, AttributeType::Ints) },
         };
         self.graph.node.push(NodeProto {
-            name: format!("node_{output}"),
+            name: format!("node_{}", outputs[0]),
             op_type: op.into(),
             input: inputs.iter().map(|input| input.to_string()).collect(),
-            output: vec![output.into()],
+            output: outputs.iter().map(|output| output.to_string()).collect(),
             attribute: attributes.iter().map(attribute).collect(),
             ..NodeProto::default()
         });

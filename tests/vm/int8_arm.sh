@@ -32,7 +32,7 @@ fi
 
 failed=0
 check() { # WHAT STATUS EXPECTED
-    [ "$2" = "$3" ] && echo "  ok: $1" || { echo "  WRONG: $1: status $2, not $3"; failed=1; }
+    [ "$2" = "$3" ] && echo "  ok: $1: $2" || { echo "  WRONG: $1: $2, not $3"; failed=1; }
 }
 # On the emulated processor $cpu; tests look for ../shared/assets from the folder that CARGO_MANIFEST_DIR names.
 emulated() { CARGO_MANIFEST_DIR=$PWD "$qemu" -cpu $cpu -L "$root" "$@"; }
@@ -44,7 +44,7 @@ for cpu; do
     echo "== $cpu"
     status=0
     emulated $work/models --ignored --exact int8::a_dot_product_instruction >/dev/null 2>&1 || status=$?
-    check "a dot product's instruction ends with" $status ${dots[$cpu]:-0}
+    check "a dot product ends the program with" $status ${dots[$cpu]:-0}
     status=0
     emulated $work/models "${networks[@]}" >$work/$cpu.log 2>&1 || status=$?
     check "$(grep '^test result' $work/$cpu.log || tail -1 $work/$cpu.log)" $status 0

@@ -57,7 +57,8 @@ impl View {
         let mut view = self.clone();
         view.offset += start * self.strides[axis];
         view.dims[axis] = count;
-        view.strides[axis] *= step;
+        // Where no second element follows, a step may be any number.
+        view.strides[axis] *= if count > 1 { step } else { 1 };
         view
     }
 

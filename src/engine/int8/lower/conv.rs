@@ -438,7 +438,7 @@ fn shape(node: &NodeProto, picture: &[usize], weights: &[usize]) -> Result<Shape
         return Err(format!("shapes {picture:?} and {weights:?}: only convolutions of one picture are supported"));
     };
     let groups = usize::try_from(node::int(node, "group", 1)).unwrap_or(0);
-    if groups == 0 || channels != inputs * groups || outputs % groups != 0 || outputs == 0 {
+    if groups == 0 || inputs.checked_mul(groups) != Some(channels) || outputs % groups != 0 || outputs == 0 {
         return Err(format!("{channels} channels in {groups} groups do not fit weights of shape {weights:?}"));
     }
     if kh > MAX_ROWS {
