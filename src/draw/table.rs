@@ -39,7 +39,9 @@ pub fn table_picture(header: &[&str], rows: &[TableRow]) -> RgbImage {
     let titles = TableRow { cells: header.iter().map(|title| title.to_string()).collect(), bar: Some(0.0) };
     let all: Vec<&TableRow> = std::iter::once(&titles).chain(rows).collect();
     let widths: Vec<u32> = (0..header.len())
-        .map(|column| all.iter().map(|row| shown(&row.cells[column]).chars().count() as u32).max().unwrap_or(0) * LETTER)
+        .map(|column| {
+            all.iter().map(|row| shown(&row.cells[column]).chars().count() as u32).max().unwrap_or(0) * LETTER
+        })
         .collect();
     let words: u32 = widths.iter().map(|width| width + GAP).sum();
     let size = (MARGIN * 2 + words + BAR, MARGIN * 2 + LINE * all.len() as u32);

@@ -8,9 +8,9 @@ mod graph;
 mod guard;
 mod input;
 mod int8;
+pub mod onnx;
 #[cfg(feature = "onnxruntime")]
 mod onnxruntime;
-pub mod onnx;
 mod tract;
 
 pub use choice::EngineChoice;

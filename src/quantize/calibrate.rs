@@ -36,7 +36,11 @@ pub fn run(
     let kept = kept(channels, pictures.len());
     let mut workers = Vec::new();
     for _ in 0..sessions.clamp(1, pictures.len().max(1)) {
-        workers.push(Worker { session: program.session()?, letterbox: Letterbox::new(input), outputs: Outputs::default() });
+        workers.push(Worker {
+            session: program.session()?,
+            letterbox: Letterbox::new(input),
+            outputs: Outputs::default(),
+        });
     }
     let workers: Vec<Mutex<Worker>> = workers.into_iter().map(Mutex::new).collect();
     let (mut done, mut turn) = (checkpoint.pictures, 0);
@@ -95,9 +99,10 @@ impl Worker {
         self.letterbox.step(&frame, &mut input);
         self.session.run(&input, &mut self.outputs)?;
         let mut state = seed;
-        let tensors = infos.iter().zip(&self.outputs.tensors).map(|(info, tensor)| {
-            (info.name.clone(), Tensor::of(&tensor.shape, &tensor.data, kept, next(&mut state)))
-        });
+        let tensors = infos
+            .iter()
+            .zip(&self.outputs.tensors)
+            .map(|(info, tensor)| (info.name.clone(), Tensor::of(&tensor.shape, &tensor.data, kept, next(&mut state))));
         Ok(Seen { tensors: tensors.collect(), blank: contrast(&frame.data) < LEAST_CONTRAST })
     }
 }

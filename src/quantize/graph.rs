@@ -59,7 +59,8 @@ impl Graph {
 
     /// The version of ONNX's operators.
     pub fn opset(&self) -> i64 {
-        let standard = self.frame.opset_import.iter().find(|opset| opset.domain.is_empty() || opset.domain == "ai.onnx");
+        let standard =
+            self.frame.opset_import.iter().find(|opset| opset.domain.is_empty() || opset.domain == "ai.onnx");
         standard.map_or(0, |opset| opset.version)
     }
 
@@ -88,7 +89,8 @@ impl Graph {
             && let Some(graph) = &mut self.frame.graph
         {
             let tensor = onnx::type_proto::Tensor { elem_type: DataType::Float as i32, shape: None };
-            let kind = onnx::TypeProto { value: Some(onnx::type_proto::Value::TensorType(tensor)), ..Default::default() };
+            let kind =
+                onnx::TypeProto { value: Some(onnx::type_proto::Value::TensorType(tensor)), ..Default::default() };
             graph.output.push(ValueInfoProto { name: name.into(), r#type: Some(kind), ..Default::default() });
         }
     }

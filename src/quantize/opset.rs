@@ -23,7 +23,9 @@ pub fn raise(graph: &mut Graph) -> Result<(), String> {
             // It flattened everything behind its axis, which is the same only for the last.
             "Softmax" | "LogSoftmax" | "Hardmax" if int(node, "axis", 1) != -1 => {
                 let (name, operator) = (&node.name, &node.op_type);
-                return Err(format!("node '{name}' ({operator}): opset {opset} means it otherwise: export with {NEEDED}"));
+                return Err(format!(
+                    "node '{name}' ({operator}): opset {opset} means it otherwise: export with {NEEDED}"
+                ));
             }
             _ => {}
         }

@@ -72,7 +72,8 @@ fn of_range(low: f32, high: f32, samples: &[f32]) -> Affine {
 /// its channel's variance.
 pub fn per_channel(tensor: &Tensor) -> Affine {
     let best = ZEROS.iter().map(|&zero| {
-        let fits: Vec<(f64, f32)> = tensor.channels.iter().map(|channel| of_channel(channel, f32::from(zero))).collect();
+        let fits: Vec<(f64, f32)> =
+            tensor.channels.iter().map(|channel| of_channel(channel, f32::from(zero))).collect();
         let lost: f64 = fits.iter().zip(&tensor.channels).map(|((lost, _), channel)| lost / variance(channel)).sum();
         (lost, Affine { scale: fits.into_iter().map(|(_, scale)| scale).collect(), zero })
     });

@@ -48,7 +48,8 @@ pub fn search(
     let (mut bytes, mut all_in_bytes) = try_with(&prepared, &none)?;
     if before - all_in_bytes > budget {
         let evened = prepared.evened_out();
-        let (other_bytes, other) = if evened.evened.is_empty() { (Vec::new(), f64::MIN) } else { try_with(&evened, &none)? };
+        let (other_bytes, other) =
+            if evened.evened.is_empty() { (Vec::new(), f64::MIN) } else { try_with(&evened, &none)? };
         if other > all_in_bytes {
             (prepared, bytes, all_in_bytes) = (evened, other_bytes, other);
         }

@@ -67,8 +67,7 @@ pub fn place(graph: &Graph, layers: &[Layer], float: &BTreeSet<String>) -> BTree
             Scheme::Tensor
         }
     };
-    let mut schemes: BTreeMap<String, Scheme> =
-        wanted.iter().map(|&name| (name.to_owned(), scheme(name))).collect();
+    let mut schemes: BTreeMap<String, Scheme> = wanted.iter().map(|&name| (name.to_owned(), scheme(name))).collect();
     // A part cannot share the scale of a whole that has one per channel, nor of a picture.
     let alone: Vec<String> = schemes
         .iter()
@@ -154,7 +153,9 @@ fn moved(node: &NodeProto) -> impl Iterator<Item = &str> {
 /// Whether each number of the result is one of the operand's.
 pub fn is_mover(node: &NodeProto) -> bool {
     match node.op_type.as_str() {
-        "Concat" | "Slice" | "Split" | "Reshape" | "Flatten" | "Squeeze" | "Unsqueeze" | "Transpose" | "MaxPool" => true,
+        "Concat" | "Slice" | "Split" | "Reshape" | "Flatten" | "Squeeze" | "Unsqueeze" | "Transpose" | "MaxPool" => {
+            true
+        }
         "Resize" => matches!(text(node, "mode"), "" | "nearest"),
         _ => false,
     }

@@ -87,7 +87,8 @@ pub fn corrected_bias(layer: &Layer, rounded: &Rounded, read: &Tensor, inputs: &
 pub fn bias_steps(bias: &[f32], rounded: &Rounded, inputs: &Affine) -> (Vec<i32>, Vec<f32>) {
     let scale: Vec<f32> = (0..bias.len()).map(|output| inputs.scale_of(output) * rounded.scale[output]).collect();
     let steps = bias.iter().zip(&scale).map(|(&bias, &scale)| {
-        (f64::from(bias) / f64::from(scale)).round_ties_even().clamp(-f64::from(MOST_STEPS), f64::from(MOST_STEPS)) as i32
+        (f64::from(bias) / f64::from(scale)).round_ties_even().clamp(-f64::from(MOST_STEPS), f64::from(MOST_STEPS))
+            as i32
     });
     (steps.collect(), scale)
 }

@@ -138,9 +138,10 @@ impl Judge for Measure<'_> {
                         if truth.iter().all(Vec::is_empty) {
                             return Err(QuantizeError::Refused {
                                 name: model.to_string(),
-                                reason: "finds nothing in the pictures to calibrate with, so there is nothing to agree \
+                                reason:
+                                    "finds nothing in the pictures to calibrate with, so there is nothing to agree \
                                          about: give pictures of what it detects, or labelled ones with --evaluate"
-                                    .into(),
+                                        .into(),
                             });
                         }
                         float.get_or_init(|| truth)

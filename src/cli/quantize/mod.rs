@@ -143,7 +143,11 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
 fn check_place(output: &Path, force: bool) -> anyhow::Result<()> {
     let parent = output.parent().filter(|parent| !parent.as_os_str().is_empty());
     if is_file(output) {
-        ensure!(force || !output.exists(), "{}: exists: name another place, or replace it with --force", output.display());
+        ensure!(
+            force || !output.exists(),
+            "{}: exists: name another place, or replace it with --force",
+            output.display()
+        );
         ensure!(parent.is_none_or(Path::is_dir), "{}: there is no such folder", output.display());
         return Ok(());
     }
@@ -190,7 +194,8 @@ fn write(
         return part_file::write(output, &found.bytes).with_context(|| output.display().to_string());
     }
     let name = output.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let before = if spec.accuracy.is_empty() { String::new() } else { format!("; of the float network: {}", spec.accuracy) };
+    let before =
+        if spec.accuracy.is_empty() { String::new() } else { format!("; of the float network: {}", spec.accuracy) };
     let spec = ModelSpec {
         name,
         accuracy: format!("{words}{before}"),

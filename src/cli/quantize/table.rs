@@ -5,7 +5,8 @@ use comfy_table::{CellAlignment, Table, presets};
 use crate::draw::TableRow;
 use crate::quantize::Row;
 
-pub const HEADER: [&str; 8] = ["layer", "kind", "range", "scale", "input dB", "weights dB", "of the error", "what and why"];
+pub const HEADER: [&str; 8] =
+    ["layer", "kind", "range", "scale", "input dB", "weights dB", "of the error", "what and why"];
 
 /// Decibels of a full bar: as much as 8 bits hold of an even spread.
 const FULL_DB: f64 = 50.0;
