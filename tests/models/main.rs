@@ -3,6 +3,7 @@
 mod cli;
 mod int8;
 mod onnx;
+mod quantize;
 mod refused;
 mod run;
 
