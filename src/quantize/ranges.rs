@@ -11,15 +11,17 @@ pub struct Affine {
 }
 
 /// Parts of the full range that are tried.
-const PARTS: usize = 29;
-const LEAST_PART: f32 = 0.3;
+const PARTS: usize = 35;
+const LEAST_PART: f32 = 0.15;
 /// Samples that one search looks at.
 const LOOKED_AT: usize = 1 << 16;
 /// Zero points that are tried for channels that share one: near the bottom for what a ReLU or SiLU leaves, the middle for
 /// what has two signs.
 const ZEROS: [u8; 12] = [0, 1, 2, 4, 8, 16, 24, 32, 48, 64, 96, 128];
 /// Scales that are tried for each channel and zero point.
-const SCALES: usize = 20;
+const SCALES: usize = 24;
+/// Part of the scale that holds a channel's extremes which is tried at the least.
+const LEAST_SCALE_PART: f32 = 0.2;
 /// The least scale that is written: tensors that are nothing but zeros need one too.
 const LEAST_SCALE: f32 = 1e-8;
 
@@ -87,7 +89,7 @@ fn of_channel(channel: &Channel, zero: f32) -> (f64, f32) {
     let above = high / (255.0 - zero).max(1.0);
     let below = if zero > 0.0 { -low / zero } else { 0.0 };
     let most = above.max(below).max(LEAST_SCALE);
-    let least = (above.min(most) * 0.5).max(most * 0.05).max(LEAST_SCALE);
+    let least = (above.min(most) * LEAST_SCALE_PART).max(most * 0.05).max(LEAST_SCALE);
     let step = (most / least).powf(1.0 / (SCALES - 1) as f32);
     let scales = (0..SCALES).map(|index| least * step.powi(index as i32));
     let mean = |scale: f32| error(&channel.samples, scale, zero) / channel.samples.len().max(1) as f64;

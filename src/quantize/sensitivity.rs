@@ -93,8 +93,8 @@ pub fn outputs(program: &dyn Program, inputs: &[Letterboxed]) -> Result<Vec<Outp
     inputs.iter().map(run).collect()
 }
 
-/// Squared error in parts of the variance, meant over outputs and over their columns: a coordinate and a score are of
-/// different sizes and count alike.
+/// Squared error in parts of the variance, meant over outputs and over their columns, each at the weight of its standard
+/// deviation: coordinates and scores are of different sizes, and a class that never shows says little.
 fn error(reference: &[Outputs], found: &[Outputs]) -> f64 {
     let count = reference.first().map_or(0, |outputs| outputs.tensors.len());
     let of_output = |index: usize| {
@@ -116,9 +116,13 @@ fn columns_error(pairs: &[(&Tensor, &Tensor)]) -> f64 {
         }
     }
     let count = pairs.iter().map(|(tensor, _)| tensor.data.len()).sum::<usize>() as f64 / columns.max(1) as f64;
-    let error = |[lost, sum, squares]: [f64; 3]| lost / (squares - sum * sum / count).max(f64::MIN_POSITIVE).max(1e-12);
-    // A column that hardly moves would drown the others.
-    sums.into_iter().map(|sums| error(sums).min(1.0)).sum::<f64>() / columns.max(1) as f64
+    let (mut lost, mut weights) = (0.0, 0.0);
+    for [squared, sum, squares] in sums {
+        let deviation = ((squares - sum * sum / count) / count).max(1e-12).sqrt();
+        lost += squared / count / deviation;
+        weights += deviation;
+    }
+    lost / f64::max(weights, f64::MIN_POSITIVE)
 }
 
 /// Number of columns, and the distance of two numbers of different columns: the axis of channels in `[1, C, H, W]`, the
@@ -137,13 +141,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn columns_count_alike_whatever_their_size() {
+    fn columns_count_at_the_weight_of_their_deviation() {
         let tensor = |data: [f32; 8]| Tensor { shape: vec![1, 4, 2], data: data.to_vec() };
         let reference = tensor([0.0, 0.0, 100.0, 1.0, 200.0, 2.0, 300.0, 3.0]);
-        // Each column is off by a tenth of its step in one row.
+        // Each column is off by a tenth of its step in one row, which is a 500th of its variance.
         let found = tensor([10.0, 0.1, 100.0, 1.0, 200.0, 2.0, 300.0, 3.0]);
         let error = columns_error(&[(&reference, &found)]);
-        assert!((error - 0.01 / 5.0).abs() < 1e-6, "{error}");
+        assert!((error - 0.002).abs() < 1e-6, "{error}");
         assert_eq!(columns_error(&[(&reference, &reference)]), 0.0);
     }
 }

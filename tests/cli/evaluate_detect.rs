@@ -12,7 +12,7 @@ use super::{folder, stderr, wayside};
 
 /// Pictures in which every vehicle shows wholly, their labels as COCO has them (truth.json) and as YOLO has them
 /// (labels/). Returns the number of vehicles.
-fn road(dir: &Path) -> usize {
+pub fn road(dir: &Path) -> usize {
     let source = SceneSource::new(Scene::parse("scene:road").unwrap());
     let scene = source.scene();
     let times = (0..scene.frames()).map(|index| scene.time_of(index));

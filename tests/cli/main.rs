@@ -6,6 +6,7 @@ mod cameras;
 mod detect;
 mod evaluate_detect;
 mod killed;
+mod quantize;
 mod replays;
 mod service;
 

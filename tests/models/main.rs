@@ -4,6 +4,7 @@ mod cli;
 mod int8;
 mod onnx;
 mod onnxruntime;
+mod quantize;
 mod refused;
 mod run;
 mod seeds;
