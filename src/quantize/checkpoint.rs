@@ -140,3 +140,44 @@ impl<'a> Reader<'a> {
         Some(taken)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn filled(path: PathBuf) -> Checkpoint {
+        let mut checkpoint = Checkpoint::open(Some(path), "key".into());
+        let tensor = |seed| Tensor::of(&[1, 2, 4, 4], &[0.5; 32], 3, seed);
+        checkpoint.add(Statistics::from([("a".into(), tensor(1)), ("b".into(), tensor(2))]), false);
+        checkpoint.add(Statistics::from([("a".into(), tensor(3)), ("b".into(), tensor(4))]), true);
+        checkpoint
+    }
+
+    #[test]
+    fn what_was_saved_is_found_again_by_its_key_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("kept");
+        let saved = filled(path.clone());
+        saved.save();
+        let found = Checkpoint::open(Some(path.clone()), "key".into());
+        assert_eq!((found.pictures, found.blank, &found.tensors), (2, 1, &saved.tensors));
+        assert_eq!(Checkpoint::open(Some(path.clone()), "other".into()).pictures, 0);
+        found.remove();
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn a_damaged_file_is_passed_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("kept");
+        filled(path.clone()).save();
+        let bytes = std::fs::read(&path).unwrap();
+        for end in (0..bytes.len()).step_by(7) {
+            std::fs::write(&path, &bytes[..end]).unwrap();
+            assert_eq!(Checkpoint::open(Some(path.clone()), "key".into()).pictures, 0, "cut at {end}");
+        }
+        let absurd = [&bytes[..8 + 8 + 3 + 16], &[0xff; 16]].concat();
+        std::fs::write(&path, absurd).unwrap();
+        assert_eq!(Checkpoint::open(Some(path), "key".into()).pictures, 0);
+    }
+}

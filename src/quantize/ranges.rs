@@ -124,3 +124,51 @@ pub fn signal_to_noise(tensor: &Tensor, affine: &Affine) -> f64 {
     }
     10.0 * (energy / lost).log10()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn channel(samples: Vec<f32>) -> Channel {
+        let (low, high) = samples.iter().fold((0.0f32, 0.0f32), |(l, h), &x| (l.min(x), h.max(x)));
+        Channel { low, high, sum: samples.iter().map(|&x| f64::from(x)).sum(), count: samples.len() as u64, samples }
+    }
+
+    fn even(from: f32, to: f32) -> Vec<f32> {
+        (0..1000).map(|index| from + (to - from) * index as f32 / 999.0).collect()
+    }
+
+    #[test]
+    fn an_outlier_is_cut_off_and_an_even_spread_is_not() {
+        let mut samples = even(0.0, 1.0);
+        let plain = per_tensor(&Tensor { dims: vec![1, 1, 10, 100], channels: vec![channel(samples.clone())] });
+        assert!((plain.scale[0] - 1.0 / 255.0).abs() < 1e-4 && plain.zero == 0, "{plain:?}");
+        samples.push(4.0);
+        let cut = per_tensor(&Tensor { dims: vec![1, 1, 7, 143], channels: vec![channel(samples)] });
+        assert!(cut.scale[0] > 1.0 / 255.0 && cut.scale[0] < 4.0 / 255.0, "{cut:?}");
+    }
+
+    #[test]
+    fn channels_have_their_own_scale_and_share_a_zero_that_holds_both_signs() {
+        let channels = vec![channel(even(-0.28, 1.0)), channel(even(-0.28, 100.0))];
+        let affine = per_channel(&Tensor { dims: vec![1, 2, 10, 100], channels });
+        assert!(affine.scale[1] > 20.0 * affine.scale[0] && affine.zero > 0, "{affine:?}");
+        for (index, x) in [(0, -0.2), (0, 0.7), (1, 80.0)] {
+            assert!((affine.rounded(index, x) - x).abs() <= affine.scale[index], "{index} {x}: {affine:?}");
+        }
+        assert_eq!(affine.rounded(0, 0.0), 0.0, "padding is exact");
+    }
+
+    #[test]
+    fn a_step_of_the_picture_is_a_step_of_the_byte() {
+        assert_eq!(of_picture([0.0; 3], [1.0; 3]), Affine { scale: vec![1.0], zero: 0 });
+        assert_eq!(of_picture([0.0; 3], [255.0; 3]), Affine { scale: vec![1.0 / 255.0], zero: 0 });
+        assert_eq!(of_picture([128.0; 3], [2.0; 3]), Affine { scale: vec![0.5], zero: 128 });
+    }
+
+    #[test]
+    fn a_tensor_of_zeros_has_a_scale() {
+        let zeros = Tensor { dims: vec![1, 1, 2, 2], channels: vec![channel(vec![0.0; 4])] };
+        assert!(per_tensor(&zeros).scale[0] > 0.0 && per_channel(&zeros).scale[0] > 0.0);
+    }
+}

@@ -131,3 +131,36 @@ pub fn next(state: &mut u64) -> u64 {
     z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
     z ^ (z >> 31)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn channels_are_apart_and_pictures_add_up() {
+        let mut tensor = Tensor::of(&[1, 2, 1, 3], &[1.0, 2.0, 3.0, -4.0, -5.0, -6.0], 10, 1);
+        tensor.add(Tensor::of(&[1, 2, 1, 3], &[7.0, 0.0, 0.0, 0.0, 0.0, 0.0], 10, 2));
+        let [a, b] = &tensor.channels[..] else { panic!() };
+        assert_eq!((a.low, a.high, b.low, b.high), (0.0, 7.0, -6.0, 0.0));
+        assert_eq!((a.mean(), b.mean(), a.samples.len()), (13.0 / 6.0, -2.5, 6));
+        assert_eq!((tensor.low(), tensor.high()), (-6.0, 7.0));
+    }
+
+    #[test]
+    fn places_are_spread_and_the_seed_decides_them() {
+        let chosen = places(1000, 10, 5);
+        assert!(chosen.iter().enumerate().all(|(part, place)| (part * 100..part * 100 + 100).contains(place)));
+        assert_eq!(chosen, places(1000, 10, 5));
+        assert_ne!(chosen, places(1000, 10, 6));
+        assert_eq!(places(3, 10, 5), [0, 1, 2]);
+    }
+
+    #[test]
+    fn some_items_are_chosen_in_their_order() {
+        let chosen = choose((0..100).collect(), 7, 1);
+        assert!(chosen.len() == 7 && chosen.is_sorted());
+        assert_eq!(chosen, choose((0..100).collect(), 7, 1));
+        assert_ne!(chosen, choose((0..100).collect(), 7, 2));
+        assert_eq!(choose(vec![1, 2], 7, 1), [1, 2]);
+    }
+}

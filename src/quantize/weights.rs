@@ -105,3 +105,52 @@ pub fn signal_to_noise(layer: &Layer, rounded: &Rounded) -> f64 {
     }
     10.0 * (energy / lost).log10()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::graph::Floats;
+    use super::super::statistics::Tensor;
+    use super::*;
+
+    fn layer(weights: Vec<f32>, dims: [usize; 4], bias: Vec<f32>) -> Layer {
+        Layer {
+            node: 0,
+            name: "conv".into(),
+            input: "x".into(),
+            output: "y".into(),
+            weights: Floats { dims: dims.to_vec(), values: weights },
+            bias,
+            depthwise: false,
+            groups: 1,
+            turned: false,
+        }
+    }
+
+    #[test]
+    fn each_output_has_a_scale_of_its_own() {
+        let layer = layer(vec![1.0, -0.5, 0.01, 0.002], [2, 2, 1, 1], vec![0.0; 2]);
+        let rounded = Rounded::of(&layer, &Affine { scale: vec![1.0], zero: 0 });
+        assert!(rounded.scale[0] > 50.0 * rounded.scale[1], "{:?}", rounded.scale);
+        assert!(signal_to_noise(&layer, &rounded) > 40.0);
+    }
+
+    #[test]
+    fn a_large_bias_over_tiny_weights_fits_the_sum() {
+        let layer = layer(vec![1e-9, 0.0], [1, 2, 1, 1], vec![1000.0]);
+        let inputs = Affine { scale: vec![1e-6], zero: 0 };
+        let rounded = Rounded::of(&layer, &inputs);
+        let (steps, scale) = bias_steps(&layer.bias, &rounded, &inputs);
+        assert!((steps[0] as f32 * scale[0] - 1000.0).abs() < 0.01, "{steps:?} {scale:?}");
+    }
+
+    #[test]
+    fn the_bias_makes_up_for_what_rounding_shifts() {
+        let layer = layer(vec![1.0, 0.0031], [1, 2, 1, 1], vec![0.5]);
+        let inputs = Affine { scale: vec![0.1], zero: 0 };
+        let rounded = Rounded::of(&layer, &inputs);
+        let read = Tensor::of(&[1, 2, 1, 4], &[1.0, 1.0, 1.0, 1.0, 9.0, 9.0, 9.0, 9.0], 4, 1);
+        let bias = corrected_bias(&layer, &rounded, &read, &inputs)[0];
+        let [a, b] = [0, 1].map(|index| rounded.weight(&layer, 0, index));
+        assert!((a + 9.0 * b + bias - (1.0 + 9.0 * 0.0031 + 0.5)).abs() < 1e-5, "{bias}");
+    }
+}

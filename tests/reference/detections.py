@@ -271,4 +271,5 @@ def compact(text):
     return re.sub(r"\[[^\[\]{}]*\]", lambda m: re.sub(r"\s+", " ", m.group()).replace("[ ", "[").replace(" ]", "]"), text)
 
 
-main()
+if __name__ == "__main__":
+    main()
