@@ -1,6 +1,6 @@
 //! Runs the float network over pictures and gathers what its tensors hold.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -93,7 +93,7 @@ struct Worker {
 }
 
 impl Worker {
-    fn look(&mut self, infos: &[OutputInfo], path: &PathBuf, kept: usize, seed: u64) -> Result<Seen, QuantizeError> {
+    fn look(&mut self, infos: &[OutputInfo], path: &Path, kept: usize, seed: u64) -> Result<Seen, QuantizeError> {
         let (mut frame, mut input) = (Frame::default(), Letterboxed::default());
         read_picture(path, &mut frame)?;
         self.letterbox.step(&frame, &mut input);

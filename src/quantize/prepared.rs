@@ -33,8 +33,12 @@ pub struct Prepared {
     checkpoint: Checkpoint,
     /// Scales that were looked for already: layers that stay float change few of them.
     found: RefCell<HashMap<(String, bool), Affine>>,
-    rounded: RefCell<HashMap<String, (Affine, Rounded, Vec<f32>)>>,
+    /// Weights and biases by layer, that were made for these inputs.
+    rounded: RefCell<HashMap<String, Made>>,
 }
+
+/// The input's scales, and what became of weights and biases with them.
+type Made = (Affine, Rounded, Vec<f32>);
 
 impl Prepared {
     /// Reads the model and calibrates it.
