@@ -11,17 +11,17 @@ pub struct Affine {
 }
 
 /// Parts of the full range that are tried.
-const PARTS: usize = 35;
-const LEAST_PART: f32 = 0.15;
+const PARTS: usize = 29;
+const LEAST_PART: f32 = 0.3;
 /// Samples that one search looks at.
 const LOOKED_AT: usize = 1 << 16;
 /// Zero points that are tried for channels that share one: near the bottom for what a ReLU or SiLU leaves, the middle for
 /// what has two signs.
 const ZEROS: [u8; 12] = [0, 1, 2, 4, 8, 16, 24, 32, 48, 64, 96, 128];
 /// Scales that are tried for each channel and zero point.
-const SCALES: usize = 24;
+const SCALES: usize = 20;
 /// Part of the scale that holds a channel's extremes which is tried at the least.
-const LEAST_SCALE_PART: f32 = 0.2;
+const LEAST_SCALE_PART: f32 = 0.5;
 /// The least scale that is written: tensors that are nothing but zeros need one too.
 const LEAST_SCALE: f32 = 1e-8;
 

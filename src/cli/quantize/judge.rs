@@ -90,7 +90,7 @@ impl<'a> Measure<'a> {
     pub fn budget(&self) -> f64 {
         match self.kind {
             Kind::Truth { .. } | Kind::Cosine { .. } => 1.0,
-            Kind::Boxes { .. } => 3.0,
+            Kind::Boxes { .. } => 5.0,
         }
     }
 
