@@ -1,0 +1,121 @@
+//! Layers, a file each. A layer of one's own implements [`Layer`] like these.
+
+use std::fmt::Debug;
+use std::ops::Range;
+
+use burn::tensor::Tensor;
+use rand_chacha::ChaCha8Rng;
+
+use crate::export::Scope;
+use crate::parameter::{Parameter, Spec};
+use crate::regularizer::Regularizer;
+use crate::shape::Shape;
+use crate::value::Value;
+
+/// Gives a layer a method for each optional argument, named as Keras names it.
+macro_rules! arguments {
+    ($($name:ident: $type:ty),* $(,)?) => {
+        $(pub fn $name(mut self, $name: impl Into<$type>) -> Self {
+            self.$name = $name.into();
+            self
+        })*
+    };
+}
+use arguments;
+
+mod activation;
+mod batch_normalization;
+mod conv2d;
+mod dense;
+mod flatten;
+mod input;
+
+
+pub use batch_normalization::BatchNormalization;
+pub use conv2d::Conv2D;
+pub use dense::Dense;
+pub use flatten::Flatten;
+pub(crate) use input::InputLayer;
+
+/// A kind of layer with its arguments. It holds no weights: the model does, made by [`Layer::parameters`].
+#[typetag::serde]
+pub trait Layer: Debug + Send + Sync {
+    /// As Keras prints it in a summary: `Conv2D`.
+    fn class(&self) -> &'static str;
+
+    /// Shape of the output, channels last, without the batch. The error ends a sentence that begins with the layer's name:
+    /// "takes one input, not 2".
+    fn output_shape(&self, inputs: &[Shape]) -> Result<Shape, String>;
+
+    /// What it learns or counts, for inputs of these shapes, in the order in which `forward` asks for it.
+    fn parameters(&self, _inputs: &[Shape]) -> Vec<Spec> {
+        Vec::new()
+    }
+
+    fn forward(&self, inputs: Vec<Value>, context: &mut Context) -> Value;
+
+    /// Writes itself as ONNX nodes, channels first as [`Value`] stores them; the name of its output.
+    fn export(&self, scope: &mut Scope) -> Result<String, String>;
+}
+
+/// What a layer may ask for while it runs.
+pub struct Context<'a> {
+    /// Whether dropout drops and statistics are those of the batch.
+    pub training: bool,
+    /// Of the whole model.
+    pub(crate) parameters: &'a [Parameter],
+    /// The parameters' values, on the tape while training.
+    pub(crate) values: &'a [Tensor<1>],
+    /// Which of them are this layer's.
+    pub(crate) own: Range<usize>,
+    /// Whether the layer is frozen: Keras keeps a frozen layer's statistics too.
+    pub(crate) frozen: bool,
+    pub(crate) rng: &'a mut ChaCha8Rng,
+    pub(crate) updates: &'a mut Vec<(usize, Tensor<1>)>,
+    pub(crate) penalties: &'a mut Vec<Tensor<1>>,
+}
+
+impl Context<'_> {
+    /// The layer's parameter at this place of [`Layer::parameters`].
+    pub fn parameter<const D: usize>(&self, place: usize) -> Tensor<D> {
+        let index = self.own.start + place;
+        let shape: [usize; D] = self.parameters[index].spec.shape.clone().try_into().expect("rank as declared");
+        self.values[index].clone().reshape(shape)
+    }
+
+    /// A new value for a parameter that is counted, to be taken over after the step.
+    pub fn update(&mut self, place: usize, value: Tensor<1>) {
+        self.updates.push((self.own.start + place, value.without_autodiff()));
+    }
+
+    /// Adds a regularizer's penalty on an output, over the batch's size as Keras has it.
+    pub fn penalize(&mut self, regularizer: Option<Regularizer>, output: &Value) {
+        if let (true, Some(regularizer)) = (self.training, regularizer) {
+            let batch = output.batch() as f32;
+            self.penalties.push(regularizer.penalty(output.clone().into_flat()).div_scalar(batch));
+        }
+    }
+
+    /// Statistics of the batch are used and counted; Keras does neither in a frozen layer.
+    pub fn counts(&self) -> bool {
+        self.training && !self.frozen
+    }
+
+    /// The model's seeded numbers.
+    pub fn rng(&mut self) -> &mut ChaCha8Rng {
+        self.rng
+    }
+}
+
+/// The only input of a layer with one.
+pub(crate) fn only(inputs: Vec<Value>) -> Value {
+    inputs.into_iter().next().expect("a layer with one input was given one when the model was built")
+}
+
+/// The picture of a layer that takes one.
+pub(crate) fn picture(inputs: Vec<Value>) -> Tensor<4> {
+    match only(inputs) {
+        Value::Pictures(tensor) => tensor,
+        other => unreachable!("a picture was asked for when the model was built, not rank {}", other.rank()),
+    }
+}

@@ -1,0 +1,44 @@
+//! Builds, trains, measures and exports networks for wayside, in the words of Keras. See docs/train.md.
+//!
+//! ```
+//! use wayside_train::prelude::*;
+//!
+//! # fn main() -> wayside_train::Result<()> {
+//! let input = Input::new([64, 64, 3]);
+//! let x = Conv2D::new(32, 3).padding(Padding::Same).activation(Activation::Relu).on(&input)?;
+//! let x = Flatten::new().on(&MaxPooling2D::new(2).on(&x)?)?;
+//! let scores = Dense::new(6).activation(Activation::Softmax).on(&x)?;
+//! let model = Model::new(&[input], &[scores])?;
+//! println!("{}", model.summary());
+//! # Ok(())
+//! # }
+//! ```
+
+pub mod activation;
+pub mod constraint;
+pub mod data;
+pub mod device;
+pub mod error;
+pub mod export;
+pub mod graph;
+pub mod initializer;
+pub mod layer;
+pub mod model;
+pub mod parameter;
+pub mod regularizer;
+pub mod shape;
+pub mod value;
+
+pub use error::{Error, Result};
+
+pub mod prelude {
+    pub use crate::activation::Activation;
+    pub use crate::constraint::Constraint;
+    pub use crate::data::{Arrays, Batch, Dataset};
+    pub use crate::graph::{Apply, Input, LayerRef, Symbol};
+    pub use crate::initializer::Initializer;
+    pub use crate::layer::*;
+    pub use crate::model::{Model, Sequential};
+    pub use crate::regularizer::Regularizer;
+    pub use crate::shape::{Padding, Pair};
+}
