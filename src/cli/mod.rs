@@ -17,6 +17,7 @@ mod model;
 mod quantize;
 mod report;
 mod run;
+mod train;
 
 use std::process::ExitCode;
 
@@ -43,6 +44,7 @@ enum Verb {
     Check(check::Args),
     Doctor(doctor::Args),
     Model(model::Args),
+    Train(train::Args),
     Quantize(quantize::Args),
     Evaluate(evaluate::Args),
     Bench(bench::Args),
@@ -64,6 +66,7 @@ pub fn main() -> ExitCode {
         Verb::Check(args) => check::run(args),
         Verb::Doctor(args) => doctor::run(args),
         Verb::Model(args) => model::run(args),
+        Verb::Train(args) => train::run(args),
         Verb::Quantize(args) => quantize::run(&args),
         Verb::Evaluate(args) => evaluate::run(args),
         Verb::Bench(args) => bench::run(args),

@@ -9,6 +9,7 @@ mod killed;
 mod quantize;
 mod replays;
 mod service;
+mod train;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

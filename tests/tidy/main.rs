@@ -73,3 +73,20 @@ fn documents_name_only_verbs_and_options_that_exist() {
     let help = docs::Help::of_the_binary(env!("CARGO_BIN_EXE_wayside"));
     none(pages.iter().flat_map(|(path, text)| docs::check(path, text, &help)).collect());
 }
+
+/// What a board compiles, by what cargo itself says.
+#[test]
+fn a_board_never_compiles_the_training_package() {
+    let tree = |arguments: &[&str]| {
+        let output = std::process::Command::new(env!("CARGO"))
+            .args(["tree", "--locked", "--offline", "--prefix", "none", "--edges", "normal,build"])
+            .args(arguments)
+            .output()
+            .expect("cargo starts");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let has_burn = |tree: &str| tree.lines().any(|line| line.starts_with("burn"));
+    assert!(!has_burn(&tree(&["-p", "wayside"])));
+    assert!(has_burn(&tree(&["-p", "wayside-train"])), "a fence that cannot fail is none");
+}

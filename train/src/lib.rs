@@ -23,6 +23,7 @@ pub mod export;
 pub mod graph;
 pub mod initializer;
 pub mod layer;
+pub mod measure;
 pub mod model;
 pub mod parameter;
 pub mod regularizer;

@@ -4,6 +4,13 @@ use ndarray::{ArrayD, Axis};
 
 use crate::{Error, Result};
 
+pub mod augment;
+pub mod crops;
+pub mod folder;
+pub mod people;
+pub mod pictures;
+pub mod read;
+
 /// Samples side by side, each array with the batch first and pictures channels last.
 #[derive(Debug, Clone)]
 pub struct Batch {
