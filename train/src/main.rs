@@ -1,1 +1,2 @@
+//! The program; the command line itself is in cli/.
 fn main() {}

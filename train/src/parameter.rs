@@ -71,6 +71,6 @@ pub struct Parameter {
 
 impl Parameter {
     pub fn to_vec(&self) -> Vec<f32> {
-        self.value.to_data().to_vec().expect("parameters are 32-bit floats")
+        self.value.to_data().try_to_vec().expect("parameters are 32-bit floats")
     }
 }

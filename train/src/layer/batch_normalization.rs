@@ -141,8 +141,14 @@ impl Layer for BatchNormalization {
     fn export(&self, scope: &mut Scope) -> Result<String, String> {
         let (gamma, beta, moving) = self.places();
         let channels = *scope.input_shape(0).last().expect("an input has an axis");
-        let gamma = gamma.map_or_else(|| scope.vector("gamma", &vec![1.0; channels]), |place| scope.parameter(place));
-        let beta = beta.map_or_else(|| scope.vector("beta", &vec![0.0; channels]), |place| scope.parameter(place));
+        let gamma = match gamma {
+            Some(place) => scope.parameter(place),
+            None => scope.vector("gamma", &vec![1.0; channels]),
+        };
+        let beta = match beta {
+            Some(place) => scope.parameter(place),
+            None => scope.vector("beta", &vec![0.0; channels]),
+        };
         let inputs = [scope.input(0), gamma, beta, scope.parameter(moving), scope.parameter(moving + 1)];
         scope.channels_second(inputs, |scope, inputs| {
             scope.node("BatchNormalization", &inputs, &[("epsilon", Attribute::Float(self.epsilon))])

@@ -1,7 +1,7 @@
 //! Convolution over pictures.
 
 use burn::tensor::module::conv2d;
-use burn::tensor::ops::PaddedConvOptions;
+use burn::tensor::ops::ConvOptions;
 use serde::{Deserialize, Serialize};
 
 use super::{Context, Layer, picture};
@@ -114,10 +114,9 @@ impl Layer for Conv2D {
         let x = picture(inputs);
         let [_, _, height, width] = x.dims();
         let [rows, columns] = self.walks(height, width).expect("looked at when the model was built");
-        let options = PaddedConvOptions::asymmetric(
+        let options = ConvOptions::new_with_padding(
             self.strides.array(),
-            [rows.before, columns.before],
-            [rows.after, columns.after],
+            [(rows.before, rows.after), (columns.before, columns.after)],
             self.dilation_rate.array(),
             self.groups,
         );
