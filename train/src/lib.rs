@@ -29,8 +29,11 @@ pub mod parameter;
 pub mod regularizer;
 pub mod shape;
 pub mod value;
+pub mod zoo;
 
 pub use error::{Error, Result};
+/// For layers of one's own: see examples/own_layer.rs.
+pub use {burn, serde, typetag};
 
 pub mod prelude {
     pub use crate::activation::Activation;

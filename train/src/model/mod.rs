@@ -13,10 +13,12 @@ use crate::{Error, Result};
 
 mod build;
 mod forward;
+mod gradients;
 mod sequential;
 mod summary;
 
 pub(crate) use forward::{Forward, Run};
+pub use gradients::Gradients;
 pub use sequential::Sequential;
 
 /// A network. See [`crate`] for an example.
