@@ -75,7 +75,7 @@ impl Model {
         }
         let tape = total.expect("a model has an output").backward();
         let numbers = |leaf: &Tensor<1>| match leaf.grad(&tape) {
-            Some(gradient) => gradient.to_data().to_vec::<f32>().expect("gradients are 32-bit floats"),
+            Some(gradient) => gradient.to_data().try_to_vec::<f32>().expect("gradients are 32-bit floats"),
             None => vec![0.0; leaf.dims()[0]],
         };
         Ok(Gradients {
