@@ -96,6 +96,16 @@ impl Model {
         &self.parameters
     }
 
+    /// Shapes of the inputs, in their order, channels last, without the batch.
+    pub fn input_shapes(&self) -> Vec<&[usize]> {
+        self.inputs.iter().map(|&place| self.places[place].shape.as_slice()).collect()
+    }
+
+    /// Shapes of the outputs, in their order, channels last, without the batch.
+    pub fn output_shapes(&self) -> Vec<&[usize]> {
+        self.outputs.iter().map(|&place| self.places[place].shape.as_slice()).collect()
+    }
+
     /// Parameters that learn, and those that do not, in numbers.
     pub fn count_parameters(&self) -> (usize, usize) {
         let mut counts = (0, 0);
