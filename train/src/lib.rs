@@ -15,6 +15,7 @@
 //! ```
 
 pub mod activation;
+pub mod chart;
 pub mod constraint;
 pub mod data;
 pub mod device;
