@@ -16,6 +16,7 @@
 
 pub mod activation;
 pub mod callback;
+pub mod cli;
 pub mod chart;
 pub mod constraint;
 pub mod data;
@@ -34,9 +35,13 @@ pub mod parameter;
 pub mod regularizer;
 pub mod schedule;
 pub mod shape;
+pub mod task;
 pub mod value;
+pub mod zoo;
 
 pub use error::{Error, Result};
+/// For layers of one's own: see examples/own_layer.rs.
+pub use {burn, serde, typetag};
 
 pub mod prelude {
     pub use crate::activation::Activation;

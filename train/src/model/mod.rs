@@ -16,6 +16,7 @@ mod compile;
 mod evaluate;
 mod fit;
 mod forward;
+mod gradients;
 mod history;
 mod save;
 mod sequential;
@@ -25,7 +26,8 @@ mod summary;
 pub use compile::{Compile, SampleWeightMode};
 pub use evaluate::{Evaluate, Predict};
 pub use fit::Fit;
-pub(crate) use forward::{Forward, Run};
+pub(crate) use forward::Run;
+pub use gradients::Gradients;
 pub use history::{History, Logs};
 pub use sequential::Sequential;
 
@@ -104,6 +106,16 @@ impl Model {
 
     pub fn parameters(&self) -> &[Parameter] {
         &self.parameters
+    }
+
+    /// Shapes of the inputs, in their order, channels last, without the batch.
+    pub fn input_shapes(&self) -> Vec<&[usize]> {
+        self.inputs.iter().map(|&place| self.places[place].shape.as_slice()).collect()
+    }
+
+    /// Shapes of the outputs, in their order, channels last, without the batch.
+    pub fn output_shapes(&self) -> Vec<&[usize]> {
+        self.outputs.iter().map(|&place| self.places[place].shape.as_slice()).collect()
     }
 
     /// Parameters that learn, and those that do not, in numbers.
