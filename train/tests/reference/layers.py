@@ -38,7 +38,8 @@ def nhwc(x):
 
 
 def rounded(x):
-    return [float(f"{v:.6g}") for v in x.detach().reshape(-1).tolist()]
+    """To what single precision can be compared with; what is nothing but float64's rounding is 0."""
+    return [0.0 if abs(v) < 1e-12 else float(f"{v:.6g}") for v in x.detach().reshape(-1).tolist()]
 
 
 def case(name, inputs, parameters, function, scale=1.0):
