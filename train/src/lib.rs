@@ -15,6 +15,7 @@
 //! ```
 
 pub mod activation;
+pub mod callback;
 pub mod chart;
 pub mod constraint;
 pub mod data;
@@ -24,10 +25,14 @@ pub mod export;
 pub mod graph;
 pub mod initializer;
 pub mod layer;
+pub mod loss;
 pub mod measure;
+pub mod metric;
 pub mod model;
+pub mod optimizer;
 pub mod parameter;
 pub mod regularizer;
+pub mod schedule;
 pub mod shape;
 pub mod value;
 pub mod zoo;

@@ -37,6 +37,7 @@ impl Model {
             parameters: Vec::new(),
             device: device.clone(),
             seed,
+            compiled: None,
         };
         let mut names = Names::of(&symbols)?;
         let mut layer_of = HashMap::new();
@@ -94,6 +95,7 @@ impl Model {
             parameters: Vec::new(),
             device: self.device.clone(),
             seed: self.seed,
+            compiled: None,
         };
         let mut layer_of = HashMap::new();
         for &place in &kept {

@@ -1,10 +1,10 @@
 //! A detector of plain convolutions, after YOLOv3-tiny (Redmon and Farhadi 2018, arXiv:1804.02767).
 
+use super::Network;
 use crate::activation::Activation;
 use crate::graph::{Apply, Input, Symbol};
 use crate::initializer::Initializer;
 use crate::layer::{BatchNormalization, Concatenate, Conv2D, UpSampling2D};
-use crate::model::Model;
 use crate::shape::{Padding, Shape};
 use crate::{Error, Result};
 
@@ -16,8 +16,7 @@ const ANCHORS: usize = 3;
 ///
 /// # Errors
 /// A height or width that 32 does not divide.
-pub fn yolo_small(input_shape: impl Into<Shape>, classes: usize) -> Result<Model> {
-    let shape = input_shape.into();
+pub(super) fn small(shape: Shape, classes: usize) -> Result<Network> {
     match shape[..] {
         [height, width, _] if height % 32 == 0 && width % 32 == 0 => {}
         _ => {
@@ -39,7 +38,7 @@ pub fn yolo_small(input_shape: impl Into<Shape>, classes: usize) -> Result<Model
         Conv2D::new(ANCHORS * (5 + classes), 1).named(name).on(&x)
     });
     let outputs = outputs.into_iter().collect::<Result<Vec<_>>>()?;
-    Model::new(&[input], &outputs)
+    Ok(Network { input, outputs })
 }
 
 /// Half the size, twice the channels: darknet's 3×3 in steps of 2, 1×1, 3×3.
