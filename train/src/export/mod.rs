@@ -71,7 +71,9 @@ impl ExportOptions {
 
     /// Notes that the network takes pixels, 0 to 255, times `factor`: 1/255 for numbers from 0 to 1.
     pub fn scale(self, factor: f32) -> Self {
-        self.normalization(&[0.0], &[1.0 / factor])
+        // Six digits, so that 1/255 is noted as 255.
+        let std = format!("{:.5e}", 1.0 / f64::from(factor)).parse().unwrap_or(f32::NAN);
+        self.normalization(&[0.0], &[std])
     }
 
     /// Notes that the network takes `(pixel − mean) / std` of pixels from 0 to 255, as `mean` and `std`; a number for each channel of
