@@ -16,6 +16,7 @@
 
 pub mod activation;
 pub mod callback;
+pub mod cli;
 pub mod chart;
 pub mod constraint;
 pub mod data;
@@ -34,6 +35,7 @@ pub mod parameter;
 pub mod regularizer;
 pub mod schedule;
 pub mod shape;
+pub mod task;
 pub mod value;
 pub mod zoo;
 

@@ -3,7 +3,6 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
-use clap::builder::{PossibleValue, PossibleValuesParser};
 
 use crate::zoo;
 
@@ -11,10 +10,8 @@ use crate::zoo;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "wayside-train summary resnet50 --input 64,64,3 --classes 6")]
 pub struct Args {
-    /// Which network
-    #[arg(value_name = "ARCH", value_parser = PossibleValuesParser::new(zoo::names().map(|(name, what)| {
-        PossibleValue::new(name).help(what)
-    })))]
+    /// Which network: see --help
+    #[arg(value_name = "ARCH")]
     arch: String,
 
     /// Shape of a picture: height, width, channels
@@ -27,7 +24,7 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> Result<ExitCode> {
-    let model = zoo::by_name(&args.arch, &args.input, args.classes, 0)?;
+    let model = zoo::by_name(&args.arch, &args.input, args.classes)?;
     print!("{}", model.summary());
     Ok(ExitCode::SUCCESS)
 }

@@ -190,6 +190,6 @@ fn metadata(options: &ExportOptions) -> Vec<StringStringEntryProto> {
         notes.push(("mean".into(), format!("{:?}", normalization.mean)));
         notes.push(("std".into(), format!("{:?}", normalization.std)));
     }
-    notes.extend(options.notes.iter().cloned());
+    notes.extend(options.metadata.iter().cloned());
     notes.into_iter().map(|(key, value)| StringStringEntryProto { key, value }).collect()
 }

@@ -32,7 +32,7 @@ impl Model {
                 self.inputs.len()
             )));
         }
-        let options = options.clone().batch(1).labels(&spec.labels);
+        let options = ExportOptions { batch: Some(1), labels: spec.labels.clone(), ..options.clone() };
         let graph = self.to_onnx(&options)?;
         let spec = ModelSpec { sha256: sha256_hex(&graph), ..spec.clone() };
         let refuse = |error: wayside::model::ModelError| Error::Model(error.to_string());

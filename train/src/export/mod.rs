@@ -16,20 +16,27 @@ use crate::{Error, Result};
 /// the producer, and a golden pair.
 #[derive(Debug, Clone)]
 pub struct ExportOptions {
-    batch: Option<usize>,
-    fold_batch_norm: bool,
-    labels: Vec<String>,
-    normalization: Option<Normalization>,
-    notes: Vec<(String, String)>,
-    output_names: Vec<String>,
-    golden: Option<u64>,
+    /// Size of the batch; None leaves it open, as the axis `batch`.
+    pub batch: Option<usize>,
+    /// Folds batch normalisation into the convolution before it. The same function but for rounding, and faster.
+    pub fold_batch_norm: bool,
+    /// Names of the classes in the order of the outputs, noted as `names`, as Ultralytics does and wayside reads it.
+    pub labels: Vec<String>,
+    /// What was done to pixels from 0 to 255 before they went in, noted as `mean` and `std`.
+    pub normalization: Option<Normalization>,
+    /// Further notes for the file, by key.
+    pub metadata: Vec<(String, String)>,
+    /// Names of the outputs; empty: those of their layers.
+    pub output_names: Vec<String>,
+    /// Seed of the input in `golden/`; None leaves it out.
+    pub golden: Option<u64>,
 }
 
 /// `(pixel − mean) / std`, a number for each channel of the input, or one for all.
-#[derive(Debug, Clone)]
-struct Normalization {
-    mean: Vec<f32>,
-    std: Vec<f32>,
+#[derive(Debug, Clone, PartialEq)]
+pub struct Normalization {
+    pub mean: Vec<f32>,
+    pub std: Vec<f32>,
 }
 
 impl Default for ExportOptions {
@@ -39,66 +46,10 @@ impl Default for ExportOptions {
             fold_batch_norm: false,
             labels: Vec::new(),
             normalization: None,
-            notes: Vec::new(),
+            metadata: Vec::new(),
             output_names: Vec::new(),
             golden: Some(0),
         }
-    }
-}
-
-impl ExportOptions {
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// A fixed size of the batch; without it the axis is open and named `batch`.
-    pub fn batch(mut self, size: usize) -> Self {
-        self.batch = Some(size);
-        self
-    }
-
-    /// Folds batch normalisation into the convolution before it: the same function but for rounding, and faster.
-    pub fn fold_batch_norm(mut self, fold: bool) -> Self {
-        self.fold_batch_norm = fold;
-        self
-    }
-
-    /// Names of the classes in the order of the outputs, noted as `names`, as Ultralytics does and wayside reads it.
-    pub fn labels<T: AsRef<str>>(mut self, labels: impl IntoIterator<Item = T>) -> Self {
-        self.labels = labels.into_iter().map(|label| label.as_ref().to_owned()).collect();
-        self
-    }
-
-    /// Notes that the network takes pixels, 0 to 255, times `factor`: 1/255 for numbers from 0 to 1.
-    pub fn scale(self, factor: f32) -> Self {
-        // Six digits, so that 1/255 is noted as 255.
-        let std = format!("{:.5e}", 1.0 / f64::from(factor)).parse().unwrap_or(f32::NAN);
-        self.normalization(&[0.0], &[std])
-    }
-
-    /// Notes that the network takes `(pixel − mean) / std` of pixels from 0 to 255, as `mean` and `std`; a number for each channel of
-    /// the input, or one for all.
-    pub fn normalization(mut self, mean: &[f32], std: &[f32]) -> Self {
-        self.normalization = Some(Normalization { mean: mean.into(), std: std.into() });
-        self
-    }
-
-    /// One more note for the file.
-    pub fn note(mut self, key: &str, value: &str) -> Self {
-        self.notes.push((key.into(), value.into()));
-        self
-    }
-
-    /// Names of the outputs, in their order; without it those of their layers.
-    pub fn output_names<T: AsRef<str>>(mut self, names: impl IntoIterator<Item = T>) -> Self {
-        self.output_names = names.into_iter().map(|name| name.as_ref().to_owned()).collect();
-        self
-    }
-
-    /// Seed of the input in `golden/`, or None for no golden pair.
-    pub fn golden(mut self, seed: Option<u64>) -> Self {
-        self.golden = seed;
-        self
     }
 }
 

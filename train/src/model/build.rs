@@ -63,6 +63,16 @@ impl Model {
         Ok(model)
     }
 
+    /// With first weights of another seed, whatever they were.
+    pub fn reseeded(mut self, seed: u64) -> Model {
+        self.seed = seed;
+        for it in &mut self.parameters {
+            let numbers = it.spec.initializer.draw(it.spec.count(), it.spec.fans, seed_for(seed, &it.name));
+            it.value = Tensor::from_floats(numbers.as_slice(), &self.device);
+        }
+        self
+    }
+
     fn add_layer(&mut self, name: String, symbol: &Symbol, built: &[crate::shape::Shape]) {
         let layer = symbol.0.layer.0.layer.clone();
         let first = self.parameters.len();

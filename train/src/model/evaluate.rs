@@ -1,15 +1,11 @@
 //! Measuring a model, and asking it.
 
-use burn::tensor::Tensor;
 use ndarray::{ArrayD, Axis, concatenate};
-use rand::SeedableRng;
-use rand_chacha::ChaCha8Rng;
 
 use super::fit::Tally;
 use super::history::Logs;
-use super::{Model, Run};
+use super::Model;
 use crate::data::Dataset;
-use crate::value::Value;
 use crate::{Error, Result};
 
 /// The arguments of [`Model::evaluate`].
@@ -119,13 +115,5 @@ impl Model {
                 concatenate(Axis(0), &views).map_err(|error| Error::Data(format!("answers do not fit together: {error}")))
             })
             .collect()
-    }
-
-    /// The same of arrays for the inputs, in one batch.
-    pub fn predict_on_batch(&self, x: &[ArrayD<f32>]) -> Result<Vec<ArrayD<f32>>> {
-        let values: Vec<Tensor<1>> = self.parameters.iter().map(|parameter| parameter.value.clone()).collect();
-        let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
-        let run = Run { training: false, values: &values, rng: &mut rng };
-        Ok(self.forward(self.inputs_of(x)?, run).outputs.into_iter().map(Value::into_array).collect())
     }
 }

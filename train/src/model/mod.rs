@@ -26,7 +26,7 @@ mod summary;
 pub use compile::{Compile, SampleWeightMode};
 pub use evaluate::{Evaluate, Predict};
 pub use fit::Fit;
-pub(crate) use forward::{Forward, Run};
+pub(crate) use forward::Run;
 pub use gradients::Gradients;
 pub use history::{History, Logs};
 pub use sequential::Sequential;

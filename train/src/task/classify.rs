@@ -7,7 +7,7 @@ use crate::callback::Callback;
 use crate::chart;
 use crate::data::augment::Augment;
 use crate::data::pictures::Pictures;
-use crate::export::ExportOptions;
+use crate::export::{ExportOptions, Normalization};
 use crate::loss::SparseCategoricalCrossentropy;
 use crate::measure::Confusion;
 use crate::metric::SparseCategoricalAccuracy;
@@ -48,13 +48,13 @@ impl Classify {
     pub fn run(&self, train: Pictures, val: &Pictures, callbacks: Vec<Box<dyn Callback>>) -> Result<Classified> {
         make_folder(&self.out)?;
         let (device, device_name) = crate::device::open(&self.device)?;
-        let mut model = zoo::by_name(&self.arch, &train.size.shape(), train.classes.len(), self.seed)?.to_device(&device);
+        let mut model = zoo::by_name(&self.arch, &train.size.shape(), train.classes.len())?.reseeded(self.seed).to_device(&device);
         let steps = train.labels.len().div_ceil(self.batch_size) * self.epochs;
         let schedule = Schedule::cosine(self.learning_rate, steps);
         model.compile(
             Compile::new(Sgd::new(schedule).momentum(0.9).nesterov(true))
                 .loss(SparseCategoricalCrossentropy::default())
-                .metrics([SparseCategoricalAccuracy::default()]),
+                .metric(SparseCategoricalAccuracy::default()),
         )?;
         let weights = self.balance.then(|| class_weights(&train.counts()));
         let train = if self.augment { train.augmented(Augment::vehicles(self.seed)) } else { train };
@@ -63,7 +63,7 @@ impl Classify {
             .epochs(self.epochs)
             .validation_data(val)
             .callbacks(callbacks)
-            .checkpoint(self.out.join("checkpoint"));
+            .checkpoint(self.out.join("checkpoint.safetensors"));
         if let Some(weights) = weights {
             fit = fit.class_weight(weights);
         }
@@ -81,8 +81,13 @@ impl Classify {
         draw_curves(&file("accuracy.svg"), "Accuracy", "accuracy", history, &["accuracy", "val_accuracy"])?;
         let title = format!("Accuracy {:.2} %", 100.0 * confusion.accuracy());
         chart::write(&file("confusion.svg"), &chart::confusion(&title, confusion)?)?;
-        let options = ExportOptions::new().labels(&confusion.classes).scale(1.0 / 255.0).fold_batch_norm(true);
-        model.export(&file("model.onnx"), &options)
+        let options = ExportOptions {
+            labels: confusion.classes.clone(),
+            normalization: Some(Normalization { mean: vec![0.0; 3], std: vec![255.0; 3] }),
+            fold_batch_norm: true,
+            ..Default::default()
+        };
+        model.export(file("model.onnx"), &options)
     }
 }
 

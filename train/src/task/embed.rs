@@ -9,7 +9,7 @@ use crate::chart;
 use crate::data::augment::Augment;
 use crate::data::people::People;
 use crate::data::pictures::Pictures;
-use crate::export::ExportOptions;
+use crate::export::{ExportOptions, Normalization};
 use crate::loss::{Mining, Triplet};
 use crate::measure::{Roc, pairs};
 use crate::model::{Compile, Fit, History, Model, Predict};
@@ -55,7 +55,7 @@ impl Embed {
         make_folder(&self.out)?;
         let (device, device_name) = crate::device::open(&self.device)?;
         let shape = train.size.shape();
-        let mut model = zoo::by_name(&self.arch, &shape, self.dimensions, self.seed)?.to_device(&device);
+        let mut model = zoo::by_name(&self.arch, &shape, self.dimensions)?.reseeded(self.seed).to_device(&device);
         let before = self.measure(&model, unseen)?;
         let people = train.augmented(Augment::faces(self.seed));
         let people = People::new(people, self.people, self.each, self.batches, self.seed)?;
@@ -69,13 +69,16 @@ impl Embed {
             .epochs(self.epochs)
             .shuffle(false)
             .callbacks(callbacks)
-            .checkpoint(self.out.join("checkpoint"));
+            .checkpoint(self.out.join("checkpoint.safetensors"));
         let history = model.fit(&people, fit)?;
         let roc = self.measure(&model, unseen)?;
         draw_curves(&self.out.join("loss.svg"), "Triplet loss", "loss", &history, &["loss"])?;
         let curves = [("trained".to_owned(), &roc), ("before training".to_owned(), &before)];
         chart::write(&self.out.join("roc.svg"), &chart::roc("Verification of people never seen", &curves)?)?;
-        model.export(&self.out.join("model.onnx"), &ExportOptions::new().scale(1.0 / 255.0).fold_batch_norm(true))?;
+        let channels = shape[2];
+        let normalization = Some(Normalization { mean: vec![0.0; channels], std: vec![255.0; channels] });
+        let options = ExportOptions { normalization, fold_batch_norm: true, ..Default::default() };
+        model.export(self.out.join("model.onnx"), &options)?;
         let (learning, kept) = model.count_parameters();
         let pairs = unseen.labels.len() * (unseen.labels.len() - 1) / 2;
         Ok(Embedded { history, roc, before, pairs, parameters: learning + kept, device: device_name })

@@ -1,23 +1,25 @@
-//! A network whose vectors are near for pictures of one person.
+//! A small network for faces.
 
-use super::Network;
-use super::resnet18::{basic_block, convolution};
 use crate::Result;
 use crate::activation::Activation;
 use crate::graph::{Apply, Input};
-use crate::layer::{Dense, GlobalAveragePooling2D, L2Normalize};
-use crate::shape::Shape;
+use crate::layer::{BatchNormalization, Conv2D, Dense, Flatten, L2Normalize, MaxPooling2D};
+use crate::model::Model;
+use crate::shape::Padding;
 
-/// 0.3 million parameters in three stages of one or two basic blocks with 32, 64 and 128 filters, each of half the size of the one
-/// before it; then a dense layer of `dimensions` whose output has length 1, as in FaceNet (Schroff et al. 2015,
-/// arXiv:1503.03832).
-pub(super) fn small(input_shape: Shape, dimensions: usize) -> Result<Network> {
+/// Channels of the stages, each at half the size of the one before.
+const STAGES: [usize; 4] = [16, 32, 64, 96];
+
+/// Four convolutions with batch normalisation, ReLU and pooling, then a vector of `dimensions` numbers and unit length, for
+/// [`crate::loss::Triplet`].
+pub fn face_small(input_shape: &[usize], dimensions: usize) -> Result<Model> {
     let input = Input::new(input_shape);
-    let mut x = Activation::Relu.on(&convolution(&input, 16, 3, 2)?)?;
-    for filters in [32, 64, 128] {
-        x = basic_block(&x, filters, 2)?;
+    let mut x = input.clone();
+    for filters in STAGES {
+        let convolved = Conv2D::new(filters, 3).padding(Padding::Same).use_bias(false).on(&x)?;
+        let active = Activation::Relu.on(&BatchNormalization::new().momentum(0.9).on(&convolved)?)?;
+        x = MaxPooling2D::new(2).on(&active)?;
     }
-    let x = GlobalAveragePooling2D::new().on(&x)?;
-    let embedding = L2Normalize::new().named("embedding").on(&Dense::new(dimensions).on(&x)?)?;
-    Ok(Network { input, outputs: vec![embedding] })
+    let encoding = Dense::new(dimensions).on(&Flatten::new().on(&x)?)?;
+    Model::new(&[input], &[L2Normalize::new().on(&encoding)?])
 }

@@ -1,11 +1,11 @@
 //! Residual networks of basic blocks: two 3×3 convolutions and a shortcut (He et al. 2015, arXiv:1512.03385, figure 5, left).
 
-use super::Network;
 use crate::Result;
 use crate::activation::Activation;
 use crate::graph::{Apply, Input, Symbol};
 use crate::initializer::Initializer;
 use crate::layer::{Add, BatchNormalization, Conv2D, Dense, GlobalAveragePooling2D, MaxPooling2D};
+use crate::model::Model;
 use crate::shape::{Padding, Shape};
 
 /// A block of `filters`, whose first convolution goes in steps of `strides`. The shortcut is the input, or a 1×1 convolution of it
@@ -21,7 +21,7 @@ pub fn basic_block(x: &Symbol, filters: usize, strides: usize) -> Result<Symbol>
 }
 
 /// ResNet-18 with 32, 64, 128 and 256 filters instead of 64 to 512: what speed is compared with at 64×64 pixels.
-pub(super) fn half(input_shape: Shape, classes: usize) -> Result<Network> {
+pub fn resnet18_half(input_shape: impl Into<Shape>, classes: usize) -> Result<Model> {
     let input = Input::new(input_shape);
     let x = Activation::Relu.on(&convolution(&input, 32, 7, 2)?)?;
     let mut x = MaxPooling2D::new(3).strides(2).padding(Padding::Same).on(&x)?;
@@ -33,7 +33,7 @@ pub(super) fn half(input_shape: Shape, classes: usize) -> Result<Network> {
 }
 
 /// For crops of 64×64 pixels: 0.7 million parameters, in three stages of two blocks with 32, 64 and 128 filters.
-pub(super) fn small(input_shape: Shape, classes: usize) -> Result<Network> {
+pub fn resnet_small(input_shape: impl Into<Shape>, classes: usize) -> Result<Model> {
     let input = Input::new(input_shape);
     let mut x = Activation::Relu.on(&convolution(&input, 32, 3, 2)?)?;
     for (filters, strides) in [(32, 1), (64, 2), (128, 2)] {
@@ -43,8 +43,8 @@ pub(super) fn small(input_shape: Shape, classes: usize) -> Result<Network> {
     classify(input, &x, classes)
 }
 
-/// Without an activation. Batch normalisation has a bias already.
-pub(super) fn convolution(x: &Symbol, filters: usize, kernel: usize, strides: usize) -> Result<Symbol> {
+/// Batch normalisation has a bias already.
+fn convolution(x: &Symbol, filters: usize, kernel: usize, strides: usize) -> Result<Symbol> {
     let convolution = Conv2D::new(filters, kernel)
         .strides(strides)
         .padding(Padding::Same)
@@ -53,8 +53,8 @@ pub(super) fn convolution(x: &Symbol, filters: usize, kernel: usize, strides: us
     BatchNormalization::new().on(&convolution.on(x)?)
 }
 
-fn classify(input: Symbol, x: &Symbol, classes: usize) -> Result<Network> {
+fn classify(input: Symbol, x: &Symbol, classes: usize) -> Result<Model> {
     let x = GlobalAveragePooling2D::new().on(x)?;
     let scores = Dense::new(classes).activation(Activation::Softmax).on(&x)?;
-    Ok(Network { input, outputs: vec![scores] })
+    Model::new(&[input], &[scores])
 }

@@ -1,7 +1,6 @@
 //! ResNet-50 (He et al. 2015, arXiv:1512.03385, table 1), as the course notes build it in Keras: names, order and seeds are
 //! theirs.
 
-use super::Network;
 use crate::Result;
 use crate::activation::Activation;
 use crate::graph::{Apply, Input, Symbol};
@@ -10,6 +9,7 @@ use crate::layer::{
     Add, AveragePooling2D, BatchNormalization, Conv2D, Dense, Flatten, GlobalAveragePooling2D, MaxPooling2D,
     ZeroPadding2D,
 };
+use crate::model::Model;
 use crate::shape::{Padding, Shape};
 
 /// A residual block whose shortcut is its input: 1×1, `f`×`f`, 1×1, each with batch normalisation. `filters` are those of the
@@ -36,8 +36,10 @@ pub fn convolutional_block(
     Activation::Relu.on(&Add::new().on([&main, &shortcut])?)
 }
 
-/// See [`super::resnet50`].
-pub(super) fn network(input_shape: Shape, classes: usize) -> Result<Network> {
+/// For `classes` classes. A picture of 64×64, as in the notes, comes down to a map of 2×2 and goes through their head,
+/// `AveragePooling2D(2)` and `Flatten`; so does everything up to 95 pixels, where that leaves one number of each channel. Larger
+/// pictures, such as ImageNet's 224×224, have the head of Keras' own ResNet50, `GlobalAveragePooling2D`; its weights are as many.
+pub fn resnet50(input_shape: impl Into<Shape>, classes: usize) -> Result<Model> {
     let input = Input::new(input_shape);
     let x = ZeroPadding2D::new(3).on(&input)?;
     let x = convolution(64, 7, 2, Padding::Valid).named("conv1").on(&x)?;
@@ -66,7 +68,7 @@ pub(super) fn network(input_shape: Shape, classes: usize) -> Result<Network> {
     };
     let scores = Dense::new(classes).activation(Activation::Softmax).kernel_initializer(glorot_uniform(0));
     let scores = scores.named(format!("fc{classes}")).on(&x)?;
-    Ok(Network { input, outputs: vec![scores] })
+    Model::new(&[input], &[scores])
 }
 
 /// What both blocks have in common.

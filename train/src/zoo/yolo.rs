@@ -1,10 +1,10 @@
 //! A detector of plain convolutions, after YOLOv3-tiny (Redmon and Farhadi 2018, arXiv:1804.02767).
 
-use super::Network;
 use crate::activation::Activation;
 use crate::graph::{Apply, Input, Symbol};
 use crate::initializer::Initializer;
 use crate::layer::{BatchNormalization, Concatenate, Conv2D, UpSampling2D};
+use crate::model::Model;
 use crate::shape::{Padding, Shape};
 use crate::{Error, Result};
 
@@ -16,7 +16,8 @@ const ANCHORS: usize = 3;
 ///
 /// # Errors
 /// A height or width that 32 does not divide.
-pub(super) fn small(shape: Shape, classes: usize) -> Result<Network> {
+pub fn yolo_small(input_shape: impl Into<Shape>, classes: usize) -> Result<Model> {
+    let shape = input_shape.into();
     match shape[..] {
         [height, width, _] if height % 32 == 0 && width % 32 == 0 => {}
         _ => {
@@ -38,7 +39,7 @@ pub(super) fn small(shape: Shape, classes: usize) -> Result<Network> {
         Conv2D::new(ANCHORS * (5 + classes), 1).named(name).on(&x)
     });
     let outputs = outputs.into_iter().collect::<Result<Vec<_>>>()?;
-    Ok(Network { input, outputs })
+    Model::new(&[input], &outputs)
 }
 
 /// Half the size, twice the channels: darknet's 3×3 in steps of 2, 1×1, 3×3.

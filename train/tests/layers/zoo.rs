@@ -58,17 +58,17 @@ fn the_summary_of_resnet50_reads_as_that_of_keras() {
 
 #[test]
 fn networks_go_by_name() {
-    for (name, _) in zoo::names() {
+    for (name, _) in zoo::NAMES {
         let shape = if name == "yolo_small" { [320, 320, 3] } else { [64, 64, 3] };
-        let model = zoo::by_name(name, &shape, 4, 0).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let model = zoo::by_name(name, &shape, 4).unwrap_or_else(|error| panic!("{name}: {error}"));
         assert!(model.count_parameters().0 > 100_000, "{name}");
     }
-    let (trainable, kept) = zoo::by_name("resnet_small", &[64, 64, 3], 4, 0).unwrap().count_parameters();
+    let (trainable, kept) = zoo::by_name("resnet_small", &[64, 64, 3], 4).unwrap().count_parameters();
     assert!(trainable + kept <= 1_000_000, "{}", trainable + kept);
-    let error = zoo::by_name("resnet", &[64, 64, 3], 4, 0).unwrap_err().to_string();
+    let error = zoo::by_name("resnet", &[64, 64, 3], 4).unwrap_err().to_string();
     assert!(error.contains("no network resnet: resnet50, resnet18_half"), "{error}");
-    let error = zoo::by_name("yolo_small", &[64, 65, 3], 4, 0).unwrap_err().to_string();
+    let error = zoo::by_name("yolo_small", &[64, 65, 3], 4).unwrap_err().to_string();
     assert!(error.contains("32 divides, not (None, 64, 65, 3)"), "{error}");
-    assert!(zoo::by_name("plain_small", &[4, 4, 3], 4, 0).is_err());
-    assert!(zoo::by_name("resnet50", &[9], 4, 0).is_err());
+    assert!(zoo::by_name("plain_small", &[4, 4, 3], 4).is_err());
+    assert!(zoo::by_name("resnet50", &[9], 4).is_err());
 }
