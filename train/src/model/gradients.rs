@@ -1,4 +1,4 @@
-//! Gradients of one batch, without a training around them.
+//! One batch, forward; or forward and back, to look at gradients without a training around them.
 
 use burn::tensor::Tensor;
 use ndarray::ArrayD;
@@ -22,6 +22,19 @@ pub struct Gradients {
 }
 
 impl Model {
+    /// What the model says of one batch, as it is used after training. Arrays in the order of the inputs, batch first.
+    ///
+    /// # Errors
+    /// Arrays that do not fit the inputs: the line names the input.
+    pub fn predict_on_batch(&self, inputs: &[ArrayD<f32>]) -> Result<Vec<ArrayD<f32>>> {
+        self.check_batch("input", &self.inputs, inputs)?;
+        let values = inputs.iter().map(|array| self.value(array)).collect::<Result<_>>()?;
+        let weights: Vec<Tensor<1>> = self.parameters.iter().map(|parameter| parameter.value.clone()).collect();
+        let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
+        let run = Run { training: false, values: &weights, rng: &mut rng };
+        Ok(self.forward(values, run).outputs.into_iter().map(Value::into_array).collect())
+    }
+
     /// Gradients of `Σ upstream · output` with regard to inputs and parameters; `upstream` has an array for each output.
     /// `training` says whether dropout drops and batch normalisation takes the batch's statistics. The model stays as it is.
     ///
@@ -102,6 +115,10 @@ impl Model {
     fn flat(&self, array: &ArrayD<f32>) -> Tensor<1> {
         let numbers: Vec<f32> = array.iter().copied().collect();
         Tensor::from_floats(numbers.as_slice(), &self.device)
+    }
+
+    fn value(&self, array: &ArrayD<f32>) -> Result<Value> {
+        self.shaped(self.flat(array), array.shape()[0], &array.shape()[1..])
     }
 
     fn shaped(&self, flat: Tensor<1>, batch: usize, shape: &[usize]) -> Result<Value> {
