@@ -28,9 +28,10 @@ impl Reshape {
         }
         let refuse = || format!("can't make {text} of {}", with_batch(input));
         let count: usize = input.iter().product();
-        let known = wanted.iter().filter(|&&axis| axis > 0).try_fold(1_usize, |product, &axis| {
-            product.checked_mul(usize::try_from(axis).ok()?)
-        });
+        let known = wanted
+            .iter()
+            .filter(|&&axis| axis > 0)
+            .try_fold(1_usize, |product, &axis| product.checked_mul(usize::try_from(axis).ok()?));
         let known = known.ok_or_else(refuse)?;
         if count % known != 0 || (open == 0 && count != known) {
             return Err(refuse());

@@ -36,7 +36,9 @@ fn run_tract(onnx: &Path, inputs: &[ArrayD<f32>]) -> TractResult<Vec<(Vec<usize>
         tensors.push(Tensor::from_shape(array.shape(), &numbers)?.into());
     }
     let outputs = model.into_optimized()?.into_runnable()?.run(tensors)?;
-    let numbers = |tensor: &TValue| -> TractResult<Vec<f32>> { Ok(tensor.to_plain_array_view::<f32>()?.iter().copied().collect()) };
+    let numbers = |tensor: &TValue| -> TractResult<Vec<f32>> {
+        Ok(tensor.to_plain_array_view::<f32>()?.iter().copied().collect())
+    };
     outputs.iter().map(|tensor| Ok((tensor.shape().to_vec(), numbers(tensor)?))).collect()
 }
 

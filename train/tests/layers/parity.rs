@@ -15,8 +15,7 @@ struct Expected {
 
 #[test]
 fn outputs_and_gradients_are_pytorchs() {
-    let expected: BTreeMap<String, Expected> =
-        serde_json::from_str(include_str!("../expected/layers.json")).unwrap();
+    let expected: BTreeMap<String, Expected> = serde_json::from_str(include_str!("../expected/layers.json")).unwrap();
     let cases = cases::all();
     let names: BTreeSet<&str> = cases.iter().map(|case| case.name).collect();
     assert_eq!(names, expected.keys().map(String::as_str).collect(), "each case has its numbers, and the reverse");

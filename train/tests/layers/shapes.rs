@@ -7,10 +7,7 @@ fn an_error_names_both_layers_and_both_shapes() {
     let input = Input::named("photo", [8, 8, 3]);
     let x = Conv2D::new(4, 3).named("first").on(&input).unwrap();
     let error = Conv2D::new(4, 7).named("second").on(&x).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "second behind first (None, 6, 6, 4): second has a window of 7 on an axis of 6"
-    );
+    assert_eq!(error.to_string(), "second behind first (None, 6, 6, 4): second has a window of 7 on an axis of 6");
     let y = Conv2D::new(5, 3).named("other").on(&input).unwrap();
     let error = Add::new().on([&x, &y]).unwrap_err();
     assert_eq!(
@@ -25,7 +22,10 @@ fn refusals() -> Vec<(wayside_train::Result<Symbol>, &'static str)> {
     let row = Input::named("row", [6]);
     let same = Padding::Same;
     vec![
-        (Conv2D::new(4, 3).on(&row), "Conv2D behind row (None, 6): Conv2D takes (height, width, channels), not (None, 6)"),
+        (
+            Conv2D::new(4, 3).on(&row),
+            "Conv2D behind row (None, 6): Conv2D takes (height, width, channels), not (None, 6)",
+        ),
         (Conv2D::new(4, 3).groups(2_usize).on(&picture), "has 4 filters in 2 groups for 3 channels"),
         (Conv2D::new(4, 0).on(&picture), "at least 1"),
         (DepthwiseConv2D::new(3).depth_multiplier(0_usize).on(&picture), "a depth_multiplier of at least 1"),
