@@ -14,8 +14,9 @@ use crate::regularizer::Regularizer;
 use crate::shape::{self, Padding, Pair, Shape, Walk};
 use crate::value::Value;
 
-/// Input: (height, width, channels). Output: (height', width', filters). Kernel: (filters, channels / groups, kernel
-/// height, kernel width), as burn and ONNX store it.
+/// Input: (height, width, channels). Output: (height', width', filters). Kernel: (filters, channels / groups, kernel height,
+/// kernel width), as burn and ONNX store it. Arguments and defaults are Keras'. Its `data_format` is always `channels_last`, as
+/// in the course notes; and strides and dilation go together, which Keras refuses.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Conv2D {
     filters: usize,

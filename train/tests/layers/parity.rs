@@ -70,3 +70,14 @@ fn a_difference_is_seen() {
     assert!(difference(&[1.0, f32::NAN], &[1.0, 2.0]).is_some());
     assert!(difference(&[1.0], &[1.0, 2.0]).is_some());
 }
+
+#[test]
+fn every_layer_is_saved_and_read_again() {
+    for case in cases::all() {
+        for entry in case.model.layers() {
+            let text = serde_json::to_string(&*entry.layer).unwrap();
+            let again: Box<dyn wayside_train::layer::Layer> = serde_json::from_str(&text).unwrap();
+            assert_eq!(format!("{again:?}"), format!("{:?}", entry.layer), "{}", case.name);
+        }
+    }
+}
