@@ -2,8 +2,9 @@
 
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Int, Tensor};
+use ndarray::ArrayD;
 
-use super::{Loss, rows};
+use super::{Loss, check_classes, rows};
 use crate::value::Value;
 
 /// The output is the cosine to each class: a [`crate::layer::CosineDense`] behind the encoding. The truth is the class's number.
@@ -41,5 +42,8 @@ impl Loss for ArcFace {
             ([1], [_]) => Ok(()),
             _ => Err(format!("has the shape {truth:?} and the output {output:?}: a label and cosines are needed")),
         }
+    }
+    fn check(&self, truth: &ArrayD<f32>, output: &[usize]) -> Result<(), String> {
+        check_classes(truth, output.last().copied().unwrap_or(1))
     }
 }

@@ -2,8 +2,9 @@
 
 use burn::tensor::activation::{log_sigmoid, log_softmax};
 use burn::tensor::{Int, Tensor};
+use ndarray::ArrayD;
 
-use super::{EPSILON, Loss, mean_of_rows, rows};
+use super::{EPSILON, Loss, check_classes, mean_of_rows, rows};
 use crate::value::Value;
 
 /// Each output is a probability of its own; the mean over them.
@@ -72,6 +73,10 @@ impl Loss for SparseCategoricalCrossentropy {
         } else {
             Err(format!("has the shape {truth:?}: the number of a class is needed for each of {places:?}"))
         }
+    }
+
+    fn check(&self, truth: &ArrayD<f32>, output: &[usize]) -> Result<(), String> {
+        check_classes(truth, output.last().copied().unwrap_or(1))
     }
 }
 

@@ -8,6 +8,7 @@ mod triplet;
 use std::fmt::Debug;
 
 use burn::tensor::Tensor;
+use ndarray::ArrayD;
 
 use crate::value::Value;
 
@@ -25,6 +26,19 @@ pub trait Loss: Debug + Send {
     /// Whether a truth of this shape (without the batch) fits an output of that one; why not, to end "the truth …".
     fn fits(&self, truth: &[usize], output: &[usize]) -> Result<(), String> {
         if truth == output { Ok(()) } else { Err(format!("has the shape {truth:?}, the output {output:?}")) }
+    }
+
+    /// Whether the numbers of a truth mean something for an output of this shape; why not, to end "the truth …".
+    fn check(&self, _truth: &ArrayD<f32>, _output: &[usize]) -> Result<(), String> {
+        Ok(())
+    }
+}
+
+/// Numbers of classes, each below `classes`.
+fn check_classes(truth: &ArrayD<f32>, classes: usize) -> Result<(), String> {
+    match truth.iter().find(|&&class| !(class >= 0.0 && class < classes as f32 && class.fract() == 0.0)) {
+        Some(class) => Err(format!("holds {class}: numbers of classes, 0 to {}, are needed", classes - 1)),
+        None => Ok(()),
     }
 }
 

@@ -48,7 +48,9 @@ impl Model {
                 return Err(Error::Data(format!("the truth of {name} has {:?} samples, the pictures {size}", array.shape().first())));
             }
             let shape = &self.places[self.outputs[output]].shape;
-            compiled.losses[output].fits(&given, shape).map_err(|why| Error::Data(format!("the truth of {name} {why}")))?;
+            let loss = &compiled.losses[output];
+            let fits = loss.fits(&given, shape).and_then(|()| loss.check(array, shape));
+            fits.map_err(|why| Error::Data(format!("the truth of {name} {why}")))?;
             for watched in compiled.watched.iter().filter(|watched| watched.output == output) {
                 let metric = &watched.metric;
                 metric.fits(&given, shape).map_err(|why| Error::Data(format!("{} of {name}: the truth {why}", metric.name())))?;
