@@ -36,7 +36,9 @@ fn run_tract(onnx: &Path, inputs: &[ArrayD<f32>]) -> TractResult<Vec<(Vec<usize>
         tensors.push(Tensor::from_shape(array.shape(), &numbers)?.into());
     }
     let outputs = model.into_optimized()?.into_runnable()?.run(tensors)?;
-    let numbers = |tensor: &TValue| -> TractResult<Vec<f32>> { Ok(tensor.to_plain_array_view::<f32>()?.iter().copied().collect()) };
+    let numbers = |tensor: &TValue| -> TractResult<Vec<f32>> {
+        Ok(tensor.to_plain_array_view::<f32>()?.iter().copied().collect())
+    };
     outputs.iter().map(|tensor| Ok((tensor.shape().to_vec(), numbers(tensor)?))).collect()
 }
 
@@ -116,7 +118,13 @@ fn onnxruntime_runs_every_layer_as_it_is_trained() {
 fn whole_networks_are_the_same_in_every_engine() {
     let folder = folder("networks");
     let mut files = Vec::new();
-    for (name, shape) in [("resnet_small", [64, 64, 3]), ("yolo_small", [64, 96, 3]), ("plain_small", [64, 64, 3])] {
+    for (name, shape) in [
+        ("resnet50", [64, 64, 3]),
+        ("resnet_small", [64, 64, 3]),
+        ("yolo_small", [64, 96, 3]),
+        ("plain_small", [64, 64, 3]),
+        ("face_small", [112, 92, 1]),
+    ] {
         let model = settled(zoo::by_name(name, &shape, 4).unwrap());
         for fold_batch_norm in [false, true] {
             let path = folder.join(format!("{name}-{fold_batch_norm}.onnx"));
