@@ -84,8 +84,11 @@ fn check(model: &Model, options: &ExportOptions) -> Result<()> {
     }
     if let Some(normalization) = &options.normalization {
         let channels = model.inputs.first().and_then(|&place| model.places[place].shape.last().copied()).unwrap_or(0);
-        if normalization.mean.len() != channels || normalization.std.len() != channels {
-            return refuse(format!("mean and std need a number for each of the input's {channels} channels"));
+        let fits = |numbers: &[f32]| {
+            (numbers.len() == 1 || numbers.len() == channels) && numbers.iter().all(|number| number.is_finite())
+        };
+        if !fits(&normalization.mean) || !fits(&normalization.std) || normalization.std.contains(&0.0) {
+            return refuse(format!("mean and std need a number for each of the input's {channels} channels, std none of 0"));
         }
     }
     Ok(())

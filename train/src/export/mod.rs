@@ -32,7 +32,7 @@ pub struct ExportOptions {
     pub golden: Option<u64>,
 }
 
-/// `(pixel − mean) / std` for each channel of the input.
+/// `(pixel − mean) / std`, a number for each channel of the input, or one for all.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Normalization {
     pub mean: Vec<f32>,

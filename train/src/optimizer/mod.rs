@@ -86,7 +86,7 @@ macro_rules! settings {
 use settings;
 
 /// Applies a step to one parameter: clipping, decay, the rule.
-pub(crate) fn apply(
+pub fn apply(
     optimizer: &dyn Optimizer,
     value: Tensor<1>,
     gradient: Tensor<1>,

@@ -195,12 +195,14 @@ fn a_file_says_what_it_is() {
 fn what_cannot_be_exported_is_refused_and_leaves_nothing() {
     let folder = folder("refused");
     let model = zoo::plain_small([16, 16, 3], 2).unwrap();
-    let short = Some(Normalization { mean: vec![0.0], std: vec![1.0] });
+    let short = Some(Normalization { mean: vec![0.0; 2], std: vec![1.0; 2] });
+    let nothing = Some(Normalization { mean: vec![0.0; 3], std: vec![0.0; 3] });
     for (options, expected) in [
         (ExportOptions { batch: Some(0), ..Default::default() }, "a batch of 0"),
         (ExportOptions { output_names: vec!["a".into(), "b".into()], ..Default::default() }, "2 output_names for 1"),
         (ExportOptions { output_names: vec!["input_layer".into()], ..Default::default() }, "an input's name"),
         (ExportOptions { normalization: short, ..Default::default() }, "each of the input's 3 channels"),
+        (ExportOptions { normalization: nothing, ..Default::default() }, "std none of 0"),
     ] {
         let error = model.export(folder.join("x.onnx"), &options).unwrap_err().to_string();
         assert!(error.contains(expected), "{error}");

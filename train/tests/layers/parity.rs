@@ -50,12 +50,14 @@ fn outputs_and_gradients_are_pytorchs() {
     assert!(failures.is_empty(), "\n{}\n", failures.join("\n"));
 }
 
-/// Where the numbers are further apart than 1e-4 of their size; of numbers near 0, than 1e-5 of the largest one.
+/// Where the numbers are further apart than 1e-4 of their size; of numbers near 0, than 1e-5 of the largest one. Where all are 0,
+/// as the gradient of a bias before batch normalisation is, than 1e-4.
 fn difference(found: &[f32], expected: &[f32]) -> Option<String> {
     if found.len() != expected.len() {
         return Some(format!("{} numbers, not {}", found.len(), expected.len()));
     }
     let largest = expected.iter().fold(0.0_f32, |largest, number| largest.max(number.abs()));
+    let largest = if largest == 0.0 { 10.0 } else { largest };
     let far = |(&a, &b): (&f32, &f32)| !((a - b).abs() <= 1e-4 * b.abs().max(0.1 * largest));
     let place = found.iter().zip(expected).position(far)?;
     Some(format!("number {place} is {}, not {}", found[place], expected[place]))

@@ -38,19 +38,22 @@ def nhwc(x):
 
 
 def rounded(x):
-    return [float(f"{v:.6g}") for v in x.detach().reshape(-1).tolist()]
+    """To what single precision can be compared with; what is nothing but float64's rounding is 0."""
+    return [0.0 if abs(v) < 1e-12 else float(f"{v:.6g}") for v in x.detach().reshape(-1).tolist()]
 
 
 def case(name, inputs, parameters, function, scale=1.0):
-    """`inputs`: shapes with the batch, channels last. `parameters`: (shape, kind), kind None for those that are counted and not
-    learned, else a number that is added. `function(inputs, parameters)`: channels first."""
+    """`inputs`: shapes with the batch, channels last. `parameters`: (shape, kind); means and variances
+    are counted and not learned, a gamma lies around 1. `function(inputs, parameters)`: channels first."""
     xs = [(tensor(shape, 1 + i) * scale).requires_grad_() for i, shape in enumerate(inputs)]
     ps = []
     for i, (shape, kind) in enumerate(parameters):
         value = tensor(shape, 101 + i)
         if kind == "variance":
             value = value.abs() + 0.5
-        ps.append(value.requires_grad_(kind is None))
+        if kind == "gamma":
+            value = 1 + 0.3 * value
+        ps.append(value.requires_grad_(kind in (None, "gamma")))
     outputs = [nhwc(y) for y in function([nchw(x) for x in xs], ps)]
     total = sum((y * tensor(y.shape, 201 + i)).sum() for i, y in enumerate(outputs))
     total.backward()
@@ -176,7 +179,7 @@ def blocks():
 
     def specs(shapes):
         return [spec for filters, channels, f in shapes for spec in
-                [((filters, channels, f, f), None), ((filters,), None), ((filters,), None), ((filters,), None),
+                [((filters, channels, f, f), None), ((filters,), None), ((filters,), "gamma"), ((filters,), None),
                  ((filters,), "mean"), ((filters,), "variance")]]
 
     def unit(x, p, stride=1):
@@ -194,8 +197,8 @@ def blocks():
         main = F.relu(unit(main, units[5]))
         return [F.relu(unit(main, units[6]) + y)]
 
-    case("residual_blocks", [(2, 8, 8, 3)],
-         specs([(2, 3, 1), (2, 2, 3), (4, 2, 1), (4, 3, 1), (2, 4, 1), (2, 2, 3), (4, 2, 1)]), run)
+    case("residual_blocks", [(2, 8, 8, 2)],
+         specs([(3, 2, 1), (2, 3, 3), (4, 2, 1), (4, 2, 1), (3, 4, 1), (2, 3, 3), (4, 2, 1)]), run)
 
 
 convolutions()
