@@ -101,7 +101,8 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 }
 
 fn read(args: &Args, part: &str, skipped: &mut Skipped) -> Result<Pictures> {
-    let style = ProgressStyle::with_template("{msg} {bar:30} {pos}/{len} {eta}").unwrap_or_else(|_| ProgressStyle::default_bar());
+    let style = ProgressStyle::with_template("{msg} {bar:30} {pos}/{len} {eta}")
+        .unwrap_or_else(|_| ProgressStyle::default_bar());
     let bar = ProgressBar::new(0).with_style(style).with_message(format!("reading {part}"));
     let step = |all: usize| {
         bar.set_length(all as u64);

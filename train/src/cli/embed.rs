@@ -85,7 +85,12 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     };
     let train = all.filtered(|sample| all.labels[sample] < seen);
     let unseen = all.filtered(|sample| all.labels[sample] >= seen);
-    eprintln!("{seen} people, {} pictures to train on; {} others, {} pictures", train.labels.len(), args.unseen, unseen.labels.len());
+    eprintln!(
+        "{seen} people, {} pictures to train on; {} others, {} pictures",
+        train.labels.len(),
+        args.unseen,
+        unseen.labels.len()
+    );
     let task = Embed {
         arch: args.arch.clone(),
         dimensions: args.dimensions,

@@ -2,9 +2,9 @@
 
 use ndarray::{ArrayD, Axis, concatenate};
 
+use super::Model;
 use super::fit::Tally;
 use super::history::Logs;
-use super::Model;
 use crate::data::Dataset;
 use crate::{Error, Result};
 
@@ -58,7 +58,8 @@ macro_rules! options {
             fn walk(&self, count: usize, what: &'static str) -> (Vec<Vec<usize>>, indicatif::ProgressBar) {
                 let numbers: Vec<usize> = (0..count).collect();
                 let steps = self.steps.unwrap_or(usize::MAX);
-                let batches: Vec<Vec<usize>> = numbers.chunks(self.batch_size).take(steps).map(<[usize]>::to_vec).collect();
+                let batches: Vec<Vec<usize>> =
+                    numbers.chunks(self.batch_size).take(steps).map(<[usize]>::to_vec).collect();
                 let bar = match self.verbose {
                     true => crate::callback::bar(batches.len() as u64, what),
                     false => indicatif::ProgressBar::hidden(),
@@ -112,7 +113,8 @@ impl Model {
             .iter()
             .map(|part| {
                 let views: Vec<_> = part.iter().map(|answer| answer.view()).collect();
-                concatenate(Axis(0), &views).map_err(|error| Error::Data(format!("answers do not fit together: {error}")))
+                concatenate(Axis(0), &views)
+                    .map_err(|error| Error::Data(format!("answers do not fit together: {error}")))
             })
             .collect()
     }

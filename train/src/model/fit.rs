@@ -136,7 +136,11 @@ impl Model {
     pub fn fit(&mut self, data: &dyn Dataset, mut how: Fit) -> Result<History> {
         self.compiled()?;
         if data.is_empty() || how.batch_size == 0 {
-            return Err(Error::Data(format!("nothing to learn from: {} samples in batches of {}", data.len(), how.batch_size)));
+            return Err(Error::Data(format!(
+                "nothing to learn from: {} samples in batches of {}",
+                data.len(),
+                how.batch_size
+            )));
         }
         let mut history = History::default();
         let mut first = how.initial_epoch;
@@ -311,7 +315,14 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    pub fn add(&mut self, model: &mut Model, batch: &Batch, outcome: &Outcome, size: usize, weights: Option<&[f32]>) -> Result<()> {
+    pub fn add(
+        &mut self,
+        model: &mut Model,
+        batch: &Batch,
+        outcome: &Outcome,
+        size: usize,
+        weights: Option<&[f32]>,
+    ) -> Result<()> {
         self.samples += size;
         self.loss += f64::from(outcome.loss) * size as f64;
         self.losses.resize(outcome.losses.len(), 0.0);
