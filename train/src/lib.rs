@@ -25,6 +25,7 @@ pub mod error;
 pub mod export;
 pub mod graph;
 pub mod initializer;
+pub mod interrupt;
 pub mod layer;
 pub mod loss;
 pub mod measure;

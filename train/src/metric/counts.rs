@@ -12,6 +12,16 @@ struct Counts {
 }
 
 impl Counts {
+    fn state(&self) -> Vec<f64> {
+        vec![self.hits, self.false_alarms, self.misses]
+    }
+
+    fn restore(&mut self, state: &[f64]) {
+        if let [hits, false_alarms, misses] = *state {
+            *self = Counts { hits, false_alarms, misses };
+        }
+    }
+
     fn add(&mut self, threshold: f32, truth: &ArrayViewD<f32>, prediction: &ArrayViewD<f32>, weights: &[f32]) {
         for ((truth, answer), &weight) in truth.outer_iter().zip(prediction.outer_iter()).zip(weights) {
             for (&truth, &answer) in truth.iter().zip(answer.iter()) {
@@ -69,6 +79,14 @@ impl Metric for Precision {
     fn reset(&mut self) {
         self.counts = Counts::default();
     }
+
+    fn state(&self) -> Vec<f64> {
+        self.counts.state()
+    }
+
+    fn restore(&mut self, state: &[f64]) {
+        self.counts.restore(state);
+    }
 }
 
 impl Metric for Recall {
@@ -86,6 +104,14 @@ impl Metric for Recall {
 
     fn reset(&mut self) {
         self.counts = Counts::default();
+    }
+
+    fn state(&self) -> Vec<f64> {
+        self.counts.state()
+    }
+
+    fn restore(&mut self, state: &[f64]) {
+        self.counts.restore(state);
     }
 }
 

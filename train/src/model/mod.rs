@@ -13,15 +13,18 @@ use crate::{Error, Result};
 
 mod build;
 mod compile;
+mod course;
 mod evaluate;
 mod fit;
 mod forward;
 mod gradients;
 mod history;
+mod loader;
 mod save;
 mod sequential;
 mod step;
 mod summary;
+mod tally;
 
 pub use compile::{Compile, SampleWeightMode};
 pub use evaluate::{Evaluate, Predict};

@@ -3,6 +3,7 @@
 mod bad_input;
 mod course;
 mod fit;
+mod interrupt;
 mod losses;
 mod optimizers;
 mod resume;
