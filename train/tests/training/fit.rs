@@ -85,7 +85,7 @@ fn steps_epochs_and_rates_are_as_asked_for() {
     model.fit(&quadrants(100, 1), how.callback(Spy(&seen))).unwrap();
     assert_eq!(
         seen.into_inner(),
-        ["epoch 1 at 0.01", "batch 0", "batch 1", "epoch 2 at 0.0033333334", "batch 0", "batch 1"]
+        ["epoch 1 at 0.01", "batch 0", "batch 1", "epoch 2 at 0.0033333332", "batch 0", "batch 1"]
     );
 }
 
