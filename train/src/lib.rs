@@ -16,8 +16,8 @@
 
 pub mod activation;
 pub mod callback;
-pub mod cli;
 pub mod chart;
+pub mod cli;
 pub mod constraint;
 pub mod data;
 pub mod device;

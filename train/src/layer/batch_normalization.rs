@@ -176,8 +176,7 @@ impl Normalize<'_> {
         }
         let batch = batch_norm_train(x, gamma, beta, self.epsilon);
         let mix = |old: Tensor<1>, new: Tensor<1>| {
-            old.without_autodiff().mul_scalar(self.momentum)
-                + new.without_autodiff().mul_scalar(1.0 - self.momentum)
+            old.without_autodiff().mul_scalar(self.momentum) + new.without_autodiff().mul_scalar(1.0 - self.momentum)
         };
         *self.counted = Some((mix(self.mean.clone(), batch.mean), mix(self.variance.clone(), batch.variance)));
         batch.output

@@ -53,9 +53,7 @@ impl Loss for Triplet {
         match (self.mining, prediction) {
             (Mining::Given, Value::Table(three)) => {
                 let [batch, _, dimensions] = three.dims();
-                let row = |place: usize| {
-                    three.clone().slice([0..batch, place..place + 1]).reshape([batch, dimensions])
-                };
+                let row = |place: usize| three.clone().slice([0..batch, place..place + 1]).reshape([batch, dimensions]);
                 triplet(row(0), row(1), row(2), self.alpha)
             }
             (Mining::BatchHard, prediction) => {

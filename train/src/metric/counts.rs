@@ -127,7 +127,9 @@ mod tests {
     #[test]
     fn precision_and_recall_gather_over_batches() {
         let (mut precision, mut recall) = (Precision::default(), Recall::default());
-        for (truth, answer) in [(array![[1.0_f32], [1.0]], array![[0.9_f32], [0.1]]), (array![[0.0], [1.0]], array![[0.8], [0.7]])] {
+        for (truth, answer) in
+            [(array![[1.0_f32], [1.0]], array![[0.9_f32], [0.1]]), (array![[0.0], [1.0]], array![[0.8], [0.7]])]
+        {
             let (truth, answer) = (truth.into_dyn(), answer.into_dyn());
             precision.update(truth.view(), answer.view(), &[1.0, 1.0]);
             recall.update(truth.view(), answer.view(), &[1.0, 1.0]);

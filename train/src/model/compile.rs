@@ -119,7 +119,10 @@ impl Model {
     pub fn compile(&mut self, how: Compile) -> Result<()> {
         let outputs = self.outputs.len();
         if how.losses.len() != outputs {
-            return Err(Error::Model(format!("{} losses for {outputs} outputs: one for each is needed", how.losses.len())));
+            return Err(Error::Model(format!(
+                "{} losses for {outputs} outputs: one for each is needed",
+                how.losses.len()
+            )));
         }
         let loss_weights = how.loss_weights.unwrap_or_else(|| vec![1.0; outputs]);
         if loss_weights.len() != outputs {

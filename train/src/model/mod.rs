@@ -170,10 +170,7 @@ impl Model {
     }
 
     fn place_of(&self, name: &str) -> Result<usize> {
-        self.places
-            .iter()
-            .position(|place| self.layers[place.layer].name == name)
-            .ok_or_else(|| self.no_layer(name))
+        self.places.iter().position(|place| self.layers[place.layer].name == name).ok_or_else(|| self.no_layer(name))
     }
 
     fn no_layer(&self, name: &str) -> Error {

@@ -206,7 +206,10 @@ impl Model {
     fn take_optimizer(&mut self, file: &File, saved: &Saved) -> Result<()> {
         let own = self.compiled()?.optimizer.name();
         if saved.optimizer != own {
-            return Err(file.refuse(&format!("was trained with {}, not {own}: name another place, or remove it", saved.optimizer)));
+            return Err(file.refuse(&format!(
+                "was trained with {}, not {own}: name another place, or remove it",
+                saved.optimizer
+            )));
         }
         let mut slots = HashMap::new();
         for parameter in &self.parameters {
@@ -312,7 +315,9 @@ struct File<'a> {
 
 impl<'a> File<'a> {
     fn open(path: &'a Path, bytes: &'a [u8]) -> Result<Self> {
-        let refuse = |error: safetensors::SafeTensorError| Error::Model(format!("{}: is damaged or no model: {error}", path.display()));
+        let refuse = |error: safetensors::SafeTensorError| {
+            Error::Model(format!("{}: is damaged or no model: {error}", path.display()))
+        };
         let (_, header) = SafeTensors::read_metadata(bytes).map_err(refuse)?;
         let metadata = header.metadata().clone().unwrap_or_default();
         Ok(File { path, tensors: SafeTensors::deserialize(bytes).map_err(refuse)?, metadata })
@@ -326,7 +331,11 @@ impl<'a> File<'a> {
     fn tensor(&self, name: &str, shape: &[usize], device: &Device) -> Result<Tensor<1>> {
         let view = self.tensors.tensor(name).map_err(|_| self.refuse(&format!("has no {name}")))?;
         if view.dtype() != Dtype::F32 || view.shape() != shape {
-            return Err(self.refuse(&format!("has {name} as {:?} {:?}, not as floats {shape:?}", view.dtype(), view.shape())));
+            return Err(self.refuse(&format!(
+                "has {name} as {:?} {:?}, not as floats {shape:?}",
+                view.dtype(),
+                view.shape()
+            )));
         }
         Ok(floats(view.data(), device))
     }

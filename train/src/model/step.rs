@@ -45,7 +45,10 @@ impl Model {
             let given = if array.ndim() == 1 { vec![1] } else { array.shape()[1..].to_vec() };
             let name = self.output_name(output);
             if array.shape().first() != Some(&size) {
-                return Err(Error::Data(format!("the truth of {name} has {:?} samples, the pictures {size}", array.shape().first())));
+                return Err(Error::Data(format!(
+                    "the truth of {name} has {:?} samples, the pictures {size}",
+                    array.shape().first()
+                )));
             }
             let shape = &self.places[self.outputs[output]].shape;
             let loss = &compiled.losses[output];
@@ -53,12 +56,15 @@ impl Model {
             fits.map_err(|why| Error::Data(format!("the truth of {name} {why}")))?;
             for watched in compiled.watched.iter().filter(|watched| watched.output == output) {
                 let metric = &watched.metric;
-                metric.fits(&given, shape).map_err(|why| Error::Data(format!("{} of {name}: the truth {why}", metric.name())))?;
+                metric
+                    .fits(&given, shape)
+                    .map_err(|why| Error::Data(format!("{} of {name}: the truth {why}", metric.name())))?;
             }
             let flat: Vec<f32> = array.iter().copied().collect();
             let flat = Tensor::from_floats(flat.as_slice(), &self.device);
-            let value = Value::from_flat(flat, size, &given)
-                .ok_or_else(|| Error::Data(format!("the truth of {name} has {} axes, at most 5 are known", given.len() + 1)))?;
+            let value = Value::from_flat(flat, size, &given).ok_or_else(|| {
+                Error::Data(format!("the truth of {name} has {} axes, at most 5 are known", given.len() + 1))
+            })?;
             truths.push(value);
         }
         let weights = weights_of(batch, class_weight, size)?;
@@ -132,7 +138,8 @@ impl Model {
                 self.parameters[index].value = value;
             }
         }
-        let predictions = predictions.into_iter().map(|value| crate::map_value!(value, x => x.without_autodiff())).collect();
+        let predictions =
+            predictions.into_iter().map(|value| crate::map_value!(value, x => x.without_autodiff())).collect();
         Ok(Outcome { loss, losses, predictions })
     }
 

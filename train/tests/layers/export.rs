@@ -36,7 +36,9 @@ fn run_tract(onnx: &Path, inputs: &[ArrayD<f32>]) -> TractResult<Vec<(Vec<usize>
         tensors.push(Tensor::from_shape(array.shape(), &numbers)?.into());
     }
     let outputs = model.into_optimized()?.into_runnable()?.run(tensors)?;
-    let numbers = |tensor: &TValue| -> TractResult<Vec<f32>> { Ok(tensor.to_plain_array_view::<f32>()?.iter().copied().collect()) };
+    let numbers = |tensor: &TValue| -> TractResult<Vec<f32>> {
+        Ok(tensor.to_plain_array_view::<f32>()?.iter().copied().collect())
+    };
     outputs.iter().map(|tensor| Ok((tensor.shape().to_vec(), numbers(tensor)?))).collect()
 }
 
@@ -52,20 +54,30 @@ fn difference(found: &[f32], expected: &[f32]) -> f32 {
 fn tract_runs_every_layer_as_it_is_trained() {
     let folder = folder("every-layer");
     for case in cases::all() {
-        let path = folder.join(format!("{}.onnx", case.name));
-        for fold_batch_norm in [false, true] {
-            let options = ExportOptions { fold_batch_norm, ..Default::default() };
-            case.model.export(&path, &options).unwrap_or_else(|error| panic!("{}: {error}", case.name));
-            let inputs = case.inputs();
-            let expected = case.model.predict_on_batch(&inputs).unwrap();
-            let found = run_tract(&path, &inputs).unwrap_or_else(|error| panic!("{}: {error:?}", case.name));
-            assert_eq!(found.len(), expected.len());
-            for ((shape, numbers), expected) in found.iter().zip(expected) {
-                let expected = channels_first(expected);
-                assert_eq!(shape, expected.shape(), "{}", case.name);
-                let far = difference(numbers, &expected.iter().copied().collect::<Vec<_>>());
-                assert!(far <= TOLERANCE, "{}: {far}", case.name);
-            }
+        tract_agrees_in(&folder, case.name, &case.model, &case.inputs());
+    }
+}
+
+/// Whether tract gives what the model does, with batch normalisation folded and not.
+#[track_caller]
+pub fn tract_agrees(name: &str, model: &Model, inputs: &[ArrayD<f32>]) {
+    tract_agrees_in(&folder(name), name, model, inputs);
+}
+
+#[track_caller]
+fn tract_agrees_in(folder: &Path, name: &str, model: &Model, inputs: &[ArrayD<f32>]) {
+    let path = folder.join(format!("{name}.onnx"));
+    for fold_batch_norm in [false, true] {
+        let options = ExportOptions { fold_batch_norm, ..Default::default() };
+        model.export(&path, &options).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let expected = model.predict_on_batch(inputs).unwrap();
+        let found = run_tract(&path, inputs).unwrap_or_else(|error| panic!("{name}: {error:?}"));
+        assert_eq!(found.len(), expected.len());
+        for ((shape, numbers), expected) in found.iter().zip(expected) {
+            let expected = channels_first(expected);
+            assert_eq!(shape, expected.shape(), "{name}");
+            let far = difference(numbers, &expected.iter().copied().collect::<Vec<_>>());
+            assert!(far <= TOLERANCE, "{name}: {far}");
         }
     }
 }
@@ -106,7 +118,13 @@ fn onnxruntime_runs_every_layer_as_it_is_trained() {
 fn whole_networks_are_the_same_in_every_engine() {
     let folder = folder("networks");
     let mut files = Vec::new();
-    for (name, shape) in [("resnet_small", [64, 64, 3]), ("yolo_small", [64, 96, 3]), ("plain_small", [64, 64, 3])] {
+    for (name, shape) in [
+        ("resnet50", [64, 64, 3]),
+        ("resnet_small", [64, 64, 3]),
+        ("yolo_small", [64, 96, 3]),
+        ("plain_small", [64, 64, 3]),
+        ("face_small", [112, 92, 1]),
+    ] {
         let model = settled(zoo::by_name(name, &shape, 4).unwrap());
         for fold_batch_norm in [false, true] {
             let path = folder.join(format!("{name}-{fold_batch_norm}.onnx"));

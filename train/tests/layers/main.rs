@@ -3,6 +3,8 @@
 mod cases;
 mod dropout;
 mod export;
+mod folder;
+mod own;
 mod parity;
 mod shapes;
 mod zoo;

@@ -89,7 +89,8 @@ fn a_long_training() {
     let stop = wayside_train::interrupt::on_ctrl_c().unwrap();
     let how = Fit::new().batch_size(1).epochs(100_000).stop(stop).checkpoint(&checkpoint);
     let history = classifier().fit(&quadrants(50), how).unwrap();
-    std::fs::write(format!("{checkpoint}.txt"), format!("{} after {}", history.interrupted(), history.epochs())).unwrap();
+    std::fs::write(format!("{checkpoint}.txt"), format!("{} after {}", history.interrupted(), history.epochs()))
+        .unwrap();
 }
 
 #[test]
@@ -204,7 +205,13 @@ fn sample_weights_count_in_the_mean_as_in_keras() {
     // The same through the dataset.
     let weighted = data.clone().sample_weight(weights).unwrap();
     assert_eq!(model.evaluate(&weighted, Evaluate::new().batch_size(7)).unwrap(), found);
-    assert!(model.evaluate(&data, Evaluate::new().sample_weight([1.0])).unwrap_err().to_string().contains("1 sample weights"));
+    assert!(
+        model
+            .evaluate(&data, Evaluate::new().sample_weight([1.0]))
+            .unwrap_err()
+            .to_string()
+            .contains("1 sample weights")
+    );
 }
 
 #[test]
