@@ -23,6 +23,7 @@ pub mod error;
 pub mod export;
 pub mod graph;
 pub mod initializer;
+pub mod kernel;
 pub mod layer;
 pub mod measure;
 pub mod model;

@@ -1,0 +1,11 @@
+//! Operations whose burn versions are slow on a processor, with their ways back: forward and backward over pictures that
+//! lie channels last in memory, on all threads. Each gives burn's own result to rounding, and is burn's own on any
+//! other device. Not here: layers and their arguments (`layer`), anything of training (`model`).
+
+mod conv;
+mod pictures;
+mod sums;
+mod tape;
+mod vector;
+
+pub use conv::conv2d;
