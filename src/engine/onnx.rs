@@ -1,10 +1,12 @@
-//! ONNX files as data, for those who change them (quantize/): the types of the format, reading, writing. Not here: running
+//! ONNX files as data, for those who change them (quantize/) or write them (the package train/): the types of the format, reading, writing. Not here: running
 //! them, judging what they hold (graph.rs).
 
 pub use tract_onnx::pb::attribute_proto::AttributeType;
 pub use tract_onnx::pb::tensor_proto::DataType;
 pub use tract_onnx::pb::{AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto};
-pub use tract_onnx::pb::{TypeProto, ValueInfoProto, type_proto};
+pub use tract_onnx::pb::{
+    StringStringEntryProto, TensorShapeProto, TypeProto, ValueInfoProto, tensor_shape_proto, type_proto,
+};
 
 use prost::Message;
 

@@ -44,6 +44,16 @@ pub trait Judge {
     fn points(&self, model: &ModelFolder, engine: EngineChoice) -> Result<f64, QuantizeError>;
 }
 
+/// A float network with each batch normalisation behind a convolution folded into it, as an ONNX file like the one given.
+///
+/// # Errors
+/// A file that is no network, or quantised.
+pub fn fold_batch_norms(bytes: &[u8]) -> Result<Vec<u8>, String> {
+    let mut network = graph::Graph::read(bytes)?;
+    fold::batch_norms(&mut network);
+    Ok(network.encode())
+}
+
 /// Who is told how far the work is, and may end it.
 pub trait Progress: Sync {
     fn begin(&self, what: &str, steps: usize);

@@ -15,6 +15,8 @@
 //! ```
 
 pub mod activation;
+pub mod callback;
+pub mod cli;
 pub mod chart;
 pub mod constraint;
 pub mod data;
@@ -25,14 +27,22 @@ pub mod graph;
 pub mod initializer;
 pub mod kernel;
 pub mod layer;
+pub mod loss;
 pub mod measure;
+pub mod metric;
 pub mod model;
+pub mod optimizer;
 pub mod parameter;
 pub mod regularizer;
+pub mod schedule;
 pub mod shape;
+pub mod task;
 pub mod value;
+pub mod zoo;
 
 pub use error::{Error, Result};
+/// For layers of one's own: see examples/own_layer.rs.
+pub use {burn, serde, typetag};
 
 pub mod prelude {
     pub use crate::activation::Activation;

@@ -1,2 +1,5 @@
-//! The program; the command line itself is in cli/.
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    wayside_train::cli::main()
+}

@@ -27,6 +27,24 @@ pub fn only(shapes: &[Shape]) -> Result<&Shape, String> {
     }
 }
 
+/// Which axis of a shape Keras means, where the batch is axis 0 and -1 the last one.
+pub fn axis(axis: i32, rank: usize) -> Result<usize, String> {
+    let last = i32::try_from(rank).unwrap_or(i32::MAX);
+    let place = if axis < 0 { axis + last } else { axis - 1 };
+    match usize::try_from(place) {
+        Ok(place) if place < rank => Ok(place),
+        _ => Err(format!("has an axis of {axis}: 1 to {last}, or -{last} to -1")),
+    }
+}
+
+/// Where an axis of a shape lies in what [`crate::value::Value`] stores, with the batch.
+pub fn stored_axis(axis: usize, rank: usize) -> usize {
+    match rank {
+        3 => [2, 3, 1][axis],
+        _ => axis + 1,
+    }
+}
+
 /// A length of both axes of a picture: `3`, or `(height, width)`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pair(pub usize, pub usize);

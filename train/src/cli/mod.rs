@@ -1,10 +1,16 @@
 //! The command line: one file per verb, each with its `Args` and a `run`.
 
+mod classify;
+mod embed;
+mod export;
+mod plot;
 mod summary;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+use crate::data::pictures::Size;
 
 /// Builds, trains, measures and exports networks for wayside.
 #[derive(Debug, Parser)]
@@ -16,14 +22,22 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    Classify(classify::Args),
+    Embed(embed::Args),
     Summary(summary::Args),
+    Export(export::Args),
+    Plot(plot::Args),
 }
 
 /// Parses the arguments and runs the verb. Errors are printed as one line on stderr; exit status 1 for a failure, 2 for
 /// wrong arguments (by clap), 130 where Ctrl-C ended a training early.
 pub fn main() -> ExitCode {
     let result = match Cli::parse().verb {
+        Verb::Classify(args) => classify::run(&args),
+        Verb::Embed(args) => embed::run(&args),
         Verb::Summary(args) => summary::run(&args),
+        Verb::Export(args) => export::run(&args),
+        Verb::Plot(args) => plot::run(&args),
     };
     result.unwrap_or_else(|error| {
         eprintln!("wayside-train: {error:#}");
@@ -37,5 +51,15 @@ fn parse_shape(text: &str) -> Result<Vec<usize>, String> {
     match axes {
         Some(axes) if (1..=3).contains(&axes.len()) && !axes.contains(&0) => Ok(axes),
         _ => Err("height,width,channels, such as 64,64,3".into()),
+    }
+}
+
+/// `64,64,3`, with 3 channels or 1.
+fn parse_picture(text: &str) -> Result<Size, String> {
+    match parse_shape(text)?.as_slice() {
+        &[height @ 1..=4096, width @ 1..=4096, channels @ (1 | 3)] => {
+            Ok(Size { height: height as u32, width: width as u32, channels: channels as u32 })
+        }
+        _ => Err("height,width,channels with 3 channels or 1, such as 64,64,3".into()),
     }
 }

@@ -72,6 +72,10 @@ impl Scope<'_> {
         self.inputs[place].clone()
     }
 
+    pub fn input_count(&self) -> usize {
+        self.inputs.len()
+    }
+
     /// Channels last, without the batch.
     pub fn input_shape(&self, place: usize) -> &[usize] {
         &self.input_shapes[place]
@@ -92,6 +96,11 @@ impl Scope<'_> {
             self.file.constants.push(constant);
         }
         name
+    }
+
+    /// The numbers of the layer's parameter, for a layer that keeps them in another order than ONNX does.
+    pub fn parameter_values(&self, place: usize) -> Vec<f32> {
+        self.parameters[place].to_vec()
     }
 
     pub fn scalar(&mut self, suffix: &str, value: f32) -> String {

@@ -24,18 +24,53 @@ macro_rules! arguments {
 use arguments;
 
 mod activation;
+mod add;
+mod average_pooling2d;
 mod batch_normalization;
+mod borders;
+mod concatenate;
 mod conv2d;
+mod conv2d_transpose;
+mod cosine_dense;
 mod dense;
+mod depthwise_conv2d;
+mod dropout;
 mod flatten;
+mod global_average_pooling2d;
 mod input;
+mod instance_normalization;
+mod l2_normalize;
+mod max_pooling2d;
+mod merge;
+mod multiply;
+mod reflection_padding2d;
+mod reshape;
+mod up_sampling2d;
+mod window;
+mod zero_padding2d;
 
-
+pub use add::Add;
+pub use average_pooling2d::AveragePooling2D;
 pub use batch_normalization::BatchNormalization;
+pub use borders::Borders;
+pub use concatenate::Concatenate;
 pub use conv2d::Conv2D;
+pub use conv2d_transpose::Conv2DTranspose;
+pub use cosine_dense::CosineDense;
 pub use dense::Dense;
+pub use depthwise_conv2d::DepthwiseConv2D;
+pub use dropout::Dropout;
 pub use flatten::Flatten;
+pub use global_average_pooling2d::GlobalAveragePooling2D;
 pub(crate) use input::InputLayer;
+pub use instance_normalization::InstanceNormalization;
+pub use l2_normalize::L2Normalize;
+pub use max_pooling2d::MaxPooling2D;
+pub use multiply::Multiply;
+pub use reflection_padding2d::ReflectionPadding2D;
+pub use reshape::Reshape;
+pub use up_sampling2d::{Interpolation, UpSampling2D};
+pub use zero_padding2d::ZeroPadding2D;
 
 /// A kind of layer with its arguments. It holds no weights: the model does, made by [`Layer::parameters`].
 #[typetag::serde]

@@ -37,6 +37,7 @@ impl Model {
             parameters: Vec::new(),
             device: device.clone(),
             seed,
+            compiled: None,
         };
         let mut names = Names::of(&symbols)?;
         let mut layer_of = HashMap::new();
@@ -60,6 +61,16 @@ impl Model {
         model.inputs = inputs.iter().map(|symbol| place_of[&symbol.0.order]).collect();
         model.outputs = outputs.iter().map(|symbol| place_of[&symbol.0.order]).collect();
         Ok(model)
+    }
+
+    /// With first weights of another seed, whatever they were.
+    pub fn reseeded(mut self, seed: u64) -> Model {
+        self.seed = seed;
+        for it in &mut self.parameters {
+            let numbers = it.spec.initializer.draw(it.spec.count(), it.spec.fans, seed_for(seed, &it.name));
+            it.value = Tensor::from_floats(numbers.as_slice(), &self.device);
+        }
+        self
     }
 
     fn add_layer(&mut self, name: String, symbol: &Symbol, built: &[crate::shape::Shape]) {
@@ -94,6 +105,7 @@ impl Model {
             parameters: Vec::new(),
             device: self.device.clone(),
             seed: self.seed,
+            compiled: None,
         };
         let mut layer_of = HashMap::new();
         for &place in &kept {

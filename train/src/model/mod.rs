@@ -12,11 +12,23 @@ use crate::shape::Shape;
 use crate::{Error, Result};
 
 mod build;
+mod compile;
+mod evaluate;
+mod fit;
 mod forward;
+mod gradients;
+mod history;
+mod save;
 mod sequential;
+mod step;
 mod summary;
 
-pub(crate) use forward::{Forward, Run};
+pub use compile::{Compile, SampleWeightMode};
+pub use evaluate::{Evaluate, Predict};
+pub use fit::Fit;
+pub(crate) use forward::Run;
+pub use gradients::Gradients;
+pub use history::{History, Logs};
 pub use sequential::Sequential;
 
 /// A network. See [`crate`] for an example.
@@ -31,6 +43,8 @@ pub struct Model {
     pub(crate) parameters: Vec<Parameter>,
     pub(crate) device: Device,
     pub(crate) seed: u64,
+    /// How it learns, once it is compiled.
+    pub(crate) compiled: Option<compile::Compiled>,
 }
 
 /// A layer of a model.
@@ -94,6 +108,16 @@ impl Model {
         &self.parameters
     }
 
+    /// Shapes of the inputs, in their order, channels last, without the batch.
+    pub fn input_shapes(&self) -> Vec<&[usize]> {
+        self.inputs.iter().map(|&place| self.places[place].shape.as_slice()).collect()
+    }
+
+    /// Shapes of the outputs, in their order, channels last, without the batch.
+    pub fn output_shapes(&self) -> Vec<&[usize]> {
+        self.outputs.iter().map(|&place| self.places[place].shape.as_slice()).collect()
+    }
+
     /// Parameters that learn, and those that do not, in numbers.
     pub fn count_parameters(&self) -> (usize, usize) {
         let mut counts = (0, 0);
@@ -128,6 +152,18 @@ impl Model {
         }
         parameter.value = Tensor::from_floats(values, &device);
         Ok(())
+    }
+
+    /// All parameters' numbers, in their order.
+    pub(crate) fn weights(&self) -> Vec<Tensor<1>> {
+        self.parameters.iter().map(|parameter| parameter.value.clone()).collect()
+    }
+
+    /// Takes back what [`Self::weights`] gave.
+    pub(crate) fn set_weights(&mut self, weights: Vec<Tensor<1>>) {
+        for (parameter, value) in self.parameters.iter_mut().zip(weights) {
+            parameter.value = value;
+        }
     }
 
     fn place_of(&self, name: &str) -> Result<usize> {

@@ -1,0 +1,69 @@
+//! Smaller steps where a training comes no further.
+
+use serde_json::{Value as Json, json};
+
+use super::{Callback, Mode, Training, find};
+use crate::Result;
+use crate::model::Logs;
+
+/// Keras' ReduceLROnPlateau: the rate times `factor` after `patience` epochs without a better value of `monitor`.
+#[derive(Debug, Clone)]
+pub struct ReduceLrOnPlateau {
+    monitor: String,
+    factor: f32,
+    patience: usize,
+    min_delta: f32,
+    min_rate: f32,
+    best: Option<f32>,
+    waited: usize,
+}
+
+impl ReduceLrOnPlateau {
+    pub fn new(monitor: &str) -> Self {
+        let (factor, patience, min_delta, min_rate) = (0.1, 10, 1e-4, 0.0);
+        ReduceLrOnPlateau { monitor: monitor.into(), factor, patience, min_delta, min_rate, best: None, waited: 0 }
+    }
+
+    pub fn factor(mut self, factor: f32) -> Self {
+        self.factor = factor;
+        self
+    }
+
+    pub fn patience(mut self, epochs: usize) -> Self {
+        self.patience = epochs;
+        self
+    }
+
+    pub fn min_rate(mut self, rate: f32) -> Self {
+        self.min_rate = rate;
+        self
+    }
+}
+
+impl Callback for ReduceLrOnPlateau {
+    fn epoch_end(&mut self, _epoch: usize, logs: &Logs, training: &mut Training) -> Result<()> {
+        let Some(value) = find(logs, &self.monitor) else { return Ok(()) };
+        if self.best.is_none_or(|best| Mode::of(&self.monitor).better(value, best, self.min_delta)) {
+            (self.best, self.waited) = (Some(value), 0);
+            return Ok(());
+        }
+        self.waited += 1;
+        if self.waited >= self.patience {
+            self.waited = 0;
+            let rate = training.model.learning_rate()?;
+            if rate > self.min_rate {
+                training.model.scale_learning_rate(self.factor.max(self.min_rate / rate))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn state(&self) -> Json {
+        json!({ "best": self.best, "waited": self.waited })
+    }
+
+    fn restore(&mut self, state: &Json) {
+        self.best = state["best"].as_f64().map(|best| best as f32);
+        self.waited = state["waited"].as_u64().unwrap_or(0) as usize;
+    }
+}

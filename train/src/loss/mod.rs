@@ -1,0 +1,58 @@
+//! What a training makes small.
+
+mod arcface;
+mod crossentropy;
+mod regression;
+mod triplet;
+
+use std::fmt::Debug;
+
+use burn::tensor::Tensor;
+use ndarray::ArrayD;
+
+use crate::value::Value;
+
+pub use arcface::ArcFace;
+pub use crossentropy::{BinaryCrossentropy, CategoricalCrossentropy, SparseCategoricalCrossentropy};
+pub use regression::{Huber, MeanAbsoluteError, MeanSquaredError};
+pub use triplet::{Mining, Triplet, triplet};
+
+/// A loss of one output. One of one's own implements this.
+pub trait Loss: Debug + Send {
+    /// Loss of each sample, (batch). `truth` is what the dataset gives for this output, of any shape; `prediction` is on the tape.
+    /// The model weighs the samples and takes the mean.
+    fn call(&self, truth: Value, prediction: Value) -> Tensor<1>;
+
+    /// Whether a truth of this shape (without the batch) fits an output of that one; why not, to end "the truth …".
+    fn fits(&self, truth: &[usize], output: &[usize]) -> Result<(), String> {
+        if truth == output { Ok(()) } else { Err(format!("has the shape {truth:?}, the output {output:?}")) }
+    }
+
+    /// Whether the numbers of a truth mean something for an output of this shape; why not, to end "the truth …".
+    fn check(&self, _truth: &ArrayD<f32>, _output: &[usize]) -> Result<(), String> {
+        Ok(())
+    }
+}
+
+/// Numbers of classes, each below `classes`.
+fn check_classes(truth: &ArrayD<f32>, classes: usize) -> Result<(), String> {
+    match truth.iter().find(|&&class| !(class >= 0.0 && class < classes as f32 && class.fract() == 0.0)) {
+        Some(class) => Err(format!("holds {class}: numbers of classes, 0 to {}, are needed", classes - 1)),
+        None => Ok(()),
+    }
+}
+
+/// Keeps logarithms finite; Keras' value.
+const EPSILON: f32 = 1e-7;
+
+/// (batch, everything else).
+fn rows(value: Value) -> Tensor<2> {
+    let (batch, count) = (value.batch(), value.shape().iter().product::<usize>());
+    value.into_flat().reshape([batch, count])
+}
+
+/// Mean over everything but the batch.
+fn mean_of_rows(table: Tensor<2>) -> Tensor<1> {
+    let batch = table.dims()[0];
+    table.mean_dim(1).reshape([batch])
+}

@@ -1,0 +1,249 @@
+//! One batch: what it costs, and what the model learns of it.
+
+use burn::tensor::Tensor;
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+
+use super::compile::{Compiled, SampleWeightMode};
+use super::{Model, Run};
+use crate::data::Batch;
+use crate::optimizer::{self, Step};
+use crate::shape::with_batch;
+use crate::value::Value;
+use crate::{Error, Result};
+
+/// A batch as the model takes it.
+pub(super) struct Prepared {
+    pub inputs: Vec<Value>,
+    pub truths: Vec<Value>,
+    /// For each sample, or for each step of each sample.
+    pub weights: Option<Vec<f32>>,
+    pub size: usize,
+}
+
+/// What a batch came to.
+#[derive(Debug, Clone)]
+pub(super) struct Outcome {
+    /// The sum with its weights and penalties, then each output's own.
+    pub loss: f32,
+    pub losses: Vec<f32>,
+    pub predictions: Vec<Value>,
+}
+
+impl Model {
+    /// Checks a batch against the inputs and outputs and moves it to the device.
+    pub(super) fn prepare(&self, batch: &Batch, class_weight: Option<&[f32]>) -> Result<Prepared> {
+        let inputs = self.inputs_of(&batch.x)?;
+        let size = inputs[0].batch();
+        let compiled = self.compiled()?;
+        if batch.y.len() != self.outputs.len() {
+            let text = format!("{} arrays of truth for {} outputs", batch.y.len(), self.outputs.len());
+            return Err(Error::Data(text));
+        }
+        let mut truths = Vec::with_capacity(batch.y.len());
+        for (output, array) in batch.y.iter().enumerate() {
+            let given = if array.ndim() == 1 { vec![1] } else { array.shape()[1..].to_vec() };
+            let name = self.output_name(output);
+            if array.shape().first() != Some(&size) {
+                return Err(Error::Data(format!("the truth of {name} has {:?} samples, the pictures {size}", array.shape().first())));
+            }
+            let shape = &self.places[self.outputs[output]].shape;
+            let loss = &compiled.losses[output];
+            let fits = loss.fits(&given, shape).and_then(|()| loss.check(array, shape));
+            fits.map_err(|why| Error::Data(format!("the truth of {name} {why}")))?;
+            for watched in compiled.watched.iter().filter(|watched| watched.output == output) {
+                let metric = &watched.metric;
+                metric.fits(&given, shape).map_err(|why| Error::Data(format!("{} of {name}: the truth {why}", metric.name())))?;
+            }
+            let flat: Vec<f32> = array.iter().copied().collect();
+            let flat = Tensor::from_floats(flat.as_slice(), &self.device);
+            let value = Value::from_flat(flat, size, &given)
+                .ok_or_else(|| Error::Data(format!("the truth of {name} has {} axes, at most 5 are known", given.len() + 1)))?;
+            truths.push(value);
+        }
+        let weights = weights_of(batch, class_weight, size)?;
+        Ok(Prepared { inputs, truths, weights, size })
+    }
+
+    /// Arrays for the inputs, in their order.
+    pub(super) fn inputs_of(&self, arrays: &[ndarray::ArrayD<f32>]) -> Result<Vec<Value>> {
+        if arrays.len() != self.inputs.len() {
+            return Err(Error::Data(format!("{} arrays for {} inputs", arrays.len(), self.inputs.len())));
+        }
+        arrays
+            .iter()
+            .zip(&self.inputs)
+            .map(|(array, &place)| {
+                let wanted = &self.places[place].shape;
+                match array.shape() {
+                    [batch, rest @ ..] if rest == wanted.as_slice() && *batch > 0 => {}
+                    other => {
+                        let name = &self.layers[self.places[place].layer].name;
+                        return Err(Error::Data(format!("{name} takes {}, not {other:?}", with_batch(wanted))));
+                    }
+                }
+                // An input's shape was looked at when the model was built.
+                Ok(Value::from_array(array, &self.device).expect("1 to 4 axes"))
+            })
+            .collect()
+    }
+
+    /// Runs a batch without learning.
+    pub(super) fn look(&self, prepared: Prepared) -> Result<Outcome> {
+        let values: Vec<Tensor<1>> = self.parameters.iter().map(|parameter| parameter.value.clone()).collect();
+        let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
+        let run = Run { training: false, values: &values, rng: &mut rng };
+        let predictions = self.forward(prepared.inputs, run).outputs;
+        let compiled = self.compiled()?;
+        let (sum, losses) = self.costs(compiled, &prepared.truths, &predictions, prepared.weights.as_deref());
+        let sum = self.penalties(&values).into_iter().fold(sum, |sum, penalty| sum + penalty);
+        Ok(Outcome { loss: scalar(sum), losses: losses.into_iter().map(scalar).collect(), predictions })
+    }
+
+    /// Runs a batch and takes a step. `draw` seeds what is drawn by chance in it. A loss that is no number changes nothing.
+    pub(super) fn learn(&mut self, prepared: Prepared, draw: u64) -> Result<Outcome> {
+        let values: Vec<Tensor<1>> = (0..self.parameters.len())
+            .map(|index| {
+                let value = self.parameters[index].value.clone().autodiff();
+                if self.learns(index) { value.require_grad() } else { value }
+            })
+            .collect();
+        let inputs = prepared.inputs.into_iter().map(Value::autodiff).collect();
+        let truths: Vec<Value> = prepared.truths.into_iter().map(Value::autodiff).collect();
+        let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
+        rng.set_stream(draw);
+        let forward = self.forward(inputs, Run { training: true, values: &values, rng: &mut rng });
+        let compiled = self.compiled()?;
+        let (sum, losses) = self.costs(compiled, &truths, &forward.outputs, prepared.weights.as_deref());
+        let penalties = self.penalties(&values).into_iter().chain(forward.penalties);
+        let sum = penalties.fold(sum, |sum, penalty| sum + penalty);
+        let loss = scalar(sum.clone());
+        let losses = losses.into_iter().map(scalar).collect();
+        let predictions = forward.outputs;
+        if loss.is_finite() && sum.is_tracked() {
+            let mut gradients = sum.backward();
+            let found: Vec<(usize, Tensor<1>)> = (0..values.len())
+                .filter(|&index| self.learns(index))
+                .filter_map(|index| Some((index, values[index].grad_remove(&mut gradients)?)))
+                .collect();
+            drop(values);
+            self.follow(found)?;
+            for (index, value) in forward.updates {
+                self.parameters[index].value = value;
+            }
+        }
+        let predictions = predictions.into_iter().map(|value| crate::map_value!(value, x => x.without_autodiff())).collect();
+        Ok(Outcome { loss, losses, predictions })
+    }
+
+    /// Whether a step may change this parameter.
+    pub(crate) fn learns(&self, index: usize) -> bool {
+        self.parameters[index].spec.trainable
+            && self.layers.iter().any(|entry| entry.own.contains(&index) && entry.trainable)
+    }
+
+    /// The optimizer's step.
+    fn follow(&mut self, mut gradients: Vec<(usize, Tensor<1>)>) -> Result<()> {
+        let compiled = self.compiled.as_mut().ok_or_else(|| Error::Model("not compiled".into()))?;
+        if let Some(limit) = compiled.optimizer.settings().global_clipnorm {
+            let squares = gradients.iter().map(|(_, it)| it.clone().mul(it.clone()).sum());
+            if let Some(sum) = squares.reduce(|a, b| a + b) {
+                let norm = sum.sqrt();
+                let factor = norm.clone().clamp_max(limit) / norm.add_scalar(1e-12);
+                gradients = gradients.into_iter().map(|(index, it)| (index, it * factor.clone())).collect();
+            }
+        }
+        let rate = compiled.rate();
+        compiled.step += 1;
+        for (index, gradient) in gradients {
+            let parameter = &mut self.parameters[index];
+            let step = Step { rate, number: compiled.step, spec: &parameter.spec };
+            let slots = compiled.slots.entry(parameter.name.clone()).or_default();
+            let value = optimizer::apply(&*compiled.optimizer, parameter.value.clone(), gradient, slots, &step);
+            parameter.value = match parameter.spec.constraint {
+                Some(constraint) => constraint.apply(value, &parameter.spec),
+                None => value,
+            };
+        }
+        Ok(())
+    }
+
+    /// The weighted sum of the outputs' losses, and each of them.
+    fn costs(
+        &self,
+        compiled: &Compiled,
+        truths: &[Value],
+        predictions: &[Value],
+        weights: Option<&[f32]>,
+    ) -> (Tensor<1>, Vec<Tensor<1>>) {
+        let mut losses = Vec::with_capacity(truths.len());
+        for ((truth, prediction), loss) in truths.iter().zip(predictions).zip(&compiled.losses) {
+            let (truth, prediction) = match compiled.mode {
+                SampleWeightMode::Samples => (truth.clone(), prediction.clone()),
+                SampleWeightMode::Temporal => (by_step(truth.clone()), by_step(prediction.clone())),
+            };
+            let each = loss.call(truth, prediction);
+            let mean = match weights {
+                Some(weights) if weights.len() == each.dims()[0] => {
+                    let device = each.device();
+                    (each * Tensor::<1>::from_floats(weights, &device)).mean()
+                }
+                _ => each.mean(),
+            };
+            losses.push(mean);
+        }
+        let sum = losses
+            .iter()
+            .zip(&compiled.loss_weights)
+            .map(|(loss, &weight)| loss.clone().mul_scalar(weight))
+            .reduce(|a, b| a + b);
+        // A model has an output.
+        (sum.expect("at least one output"), losses)
+    }
+
+    /// Of the parameters' regularizers.
+    fn penalties(&self, values: &[Tensor<1>]) -> Vec<Tensor<1>> {
+        let regularized = self.parameters.iter().zip(values);
+        regularized.filter_map(|(it, value)| Some(it.spec.regularizer?.penalty(value.clone()))).collect()
+    }
+}
+
+/// Sample weights times class weights; none where all are alike.
+fn weights_of(batch: &Batch, class_weight: Option<&[f32]>, size: usize) -> Result<Option<Vec<f32>>> {
+    let mut weights = batch.weights.clone();
+    if let Some(by_class) = class_weight {
+        let truth = batch.y.first().filter(|truth| truth.len() / size >= 1);
+        let truth = truth.ok_or_else(|| Error::Data("class weights need classes as truth".into()))?;
+        let own = weights.get_or_insert_with(|| vec![1.0; size]);
+        for (sample, weight) in truth.outer_iter().zip(own) {
+            let class = match sample.len() {
+                1 => sample.iter().next().map_or(0, |&class| class as usize),
+                _ => sample.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1)).map_or(0, |it| it.0),
+            };
+            *weight *= by_class
+                .get(class)
+                .ok_or_else(|| Error::Data(format!("class {class} has no weight: there are {}", by_class.len())))?;
+        }
+    }
+    match weights {
+        Some(weights) if !weights.len().is_multiple_of(size) || weights.is_empty() => {
+            Err(Error::Data(format!("{} sample weights for {size} samples", weights.len())))
+        }
+        other => Ok(other),
+    }
+}
+
+/// (batch, steps, …) → (batch · steps, …).
+fn by_step(value: Value) -> Value {
+    match value {
+        Value::Table(x) => {
+            let [batch, steps, features] = x.dims();
+            Value::Rows(x.reshape([batch * steps, features]))
+        }
+        other => other,
+    }
+}
+
+fn scalar(tensor: Tensor<1>) -> f32 {
+    tensor.into_scalar::<f32>()
+}

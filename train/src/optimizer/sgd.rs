@@ -1,0 +1,53 @@
+//! Stochastic gradient descent.
+
+use burn::tensor::Tensor;
+
+use super::{Optimizer, Settings, Step, take};
+use crate::schedule::Schedule;
+
+/// Keras' SGD: `velocity = momentum · velocity − rate · gradient`, `w += velocity`; with `nesterov`, `w += momentum · velocity −
+/// rate · gradient`.
+#[derive(Debug, Clone)]
+pub struct Sgd {
+    pub(super) settings: Settings,
+    momentum: f32,
+    nesterov: bool,
+}
+
+impl Sgd {
+    pub fn new(learning_rate: impl Into<Schedule>) -> Self {
+        Sgd { settings: Settings::new(learning_rate.into()), momentum: 0.0, nesterov: false }
+    }
+
+    pub fn momentum(mut self, momentum: f32) -> Self {
+        self.momentum = momentum;
+        self
+    }
+
+    pub fn nesterov(mut self, nesterov: bool) -> Self {
+        self.nesterov = nesterov;
+        self
+    }
+
+    super::settings!();
+}
+
+impl Optimizer for Sgd {
+    fn name(&self) -> &'static str {
+        "SGD"
+    }
+
+    fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    fn update(&self, value: Tensor<1>, gradient: Tensor<1>, slots: &mut Vec<Tensor<1>>, step: &Step) -> Tensor<1> {
+        let move_ = gradient.mul_scalar(step.rate);
+        if self.momentum == 0.0 {
+            return value - move_;
+        }
+        let velocity = take(slots, 0, &value).mul_scalar(self.momentum) - move_.clone();
+        *slots = vec![velocity.clone()];
+        if self.nesterov { value + velocity.mul_scalar(self.momentum) - move_ } else { value + velocity }
+    }
+}

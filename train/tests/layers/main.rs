@@ -1,0 +1,8 @@
+//! Layers, networks made of them, and what they are exported to.
+
+mod cases;
+mod dropout;
+mod export;
+mod parity;
+mod shapes;
+mod zoo;
