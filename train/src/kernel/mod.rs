@@ -3,9 +3,19 @@
 //! other device. Not here: layers and their arguments (`layer`), anything of training (`model`).
 
 mod conv;
+mod elementwise;
+mod gate;
+mod normalize;
 mod pictures;
+mod pool;
+mod shape;
 mod sums;
 mod tape;
 mod vector;
 
 pub use conv::conv2d;
+pub use elementwise::{activate, add};
+pub use gate::Gate;
+pub use normalize::{Normalized, batch_norm, batch_norm_by};
+pub use pool::{Windows, global_average, max_pool2d};
+pub use shape::{concatenate, repeat};

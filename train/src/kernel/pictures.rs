@@ -27,11 +27,6 @@ impl Pictures {
         self.tensor.storage()
     }
 
-    /// To write into; None where another tensor shares them.
-    pub fn own_numbers(&mut self) -> Option<&mut [f32]> {
-        self.tensor.try_storage_mut()
-    }
-
     pub fn dims(&self) -> [usize; 4] {
         [self.batch, self.height, self.width, self.channels]
     }
@@ -43,6 +38,12 @@ impl Pictures {
     /// With the axes (batch, channels, height, width).
     pub fn into_tensor(self) -> FlexTensor {
         self.tensor.permute(&[0, 3, 1, 2])
+    }
+
+    /// Changes the numbers, in place where no other tensor shares them.
+    pub fn changed(mut self, change: impl FnOnce(&mut [f32])) -> FlexTensor {
+        change(self.tensor.storage_mut());
+        self.into_tensor()
     }
 
     /// Numbers in the order (batch, height, width, channels) as a tensor with the axes (batch, channels, height, width).

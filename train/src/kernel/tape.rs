@@ -40,6 +40,14 @@ impl Operand {
         }
     }
 
+    /// None where it is on a tape.
+    pub(super) fn off_tape(self) -> Option<FlexTensor> {
+        match self {
+            Operand::Plain(plain) => Some(plain),
+            Operand::Taped(_) => None,
+        }
+    }
+
     fn taped(self) -> Taped {
         match self {
             Operand::Plain(plain) => Taped::new(plain),
