@@ -211,9 +211,15 @@ fn activations_and_sums_are_burns() {
         both(&[[2, 7, 9, 4]], |x| kernel::activate(&x[0], behind).unwrap(), |x| gate(behind, x[0].clone()));
     }
     let dims = [2, 13, 40, 33];
-    both(&[dims, dims], |x| kernel::add(&x[0], &x[1]).unwrap(), |x| x[0].clone() + x[1].clone());
+    for behind in [Gate::Linear, Gate::Relu, Gate::LeakyRelu(0.1)] {
+        both(
+            &[dims, dims],
+            |x| kernel::add(&x[0], &x[1], behind).unwrap(),
+            |x| gate(behind, x[0].clone() + x[1].clone()),
+        );
+    }
     // One tensor on both sides, and a gradient that comes from two.
-    both(&[dims], |x| kernel::add(&x[0], &x[0]).unwrap(), |x| x[0].clone() * 2.0);
+    both(&[dims], |x| kernel::add(&x[0], &x[0], Gate::Linear).unwrap(), |x| x[0].clone() * 2.0);
 }
 
 #[test]
