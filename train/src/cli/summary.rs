@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
+use clap::builder::{PossibleValue, PossibleValuesParser};
 
 use crate::zoo;
 
@@ -10,8 +11,8 @@ use crate::zoo;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "wayside-train summary resnet50 --input 64,64,3 --classes 6")]
 pub struct Args {
-    /// Which network: see --help
-    #[arg(value_name = "ARCH")]
+    /// Which network
+    #[arg(value_name = "ARCH", value_parser = known())]
     arch: String,
 
     /// Shape of a picture: height, width, channels
@@ -21,6 +22,11 @@ pub struct Args {
     /// How many classes it tells apart
     #[arg(long, value_name = "N", default_value_t = 6)]
     classes: usize,
+}
+
+/// The zoo's networks, each with a line that says what it is.
+fn known() -> PossibleValuesParser {
+    zoo::NAMES.map(|(name, what)| PossibleValue::new(name).help(what)).into()
 }
 
 pub fn run(args: &Args) -> Result<ExitCode> {
