@@ -3,8 +3,8 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
-use clap::builder::{PossibleValue, PossibleValuesParser};
 
+use crate::shape::Shape;
 use crate::zoo;
 
 /// Show the layers of a network, their shapes and numbers of parameters
@@ -12,21 +12,16 @@ use crate::zoo;
 #[command(after_help = "wayside-train summary resnet50 --input 64,64,3 --classes 6")]
 pub struct Args {
     /// Which network
-    #[arg(value_name = "ARCH", value_parser = known())]
+    #[arg(value_name = "ARCH", value_parser = super::networks())]
     arch: String,
 
     /// Shape of a picture: height, width, channels
     #[arg(long, value_name = "H,W,C", default_value = "64,64,3", value_parser = super::parse_shape)]
-    input: Vec<usize>,
+    input: Shape,
 
     /// How many classes it tells apart
     #[arg(long, value_name = "N", default_value_t = 6)]
     classes: usize,
-}
-
-/// The zoo's networks, each with a line that says what it is.
-fn known() -> PossibleValuesParser {
-    zoo::NAMES.map(|(name, what)| PossibleValue::new(name).help(what)).into()
 }
 
 pub fn run(args: &Args) -> Result<ExitCode> {

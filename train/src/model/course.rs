@@ -108,10 +108,7 @@ impl Course<'_, '_> {
         }
     }
 
-    fn each(
-        &mut self,
-        mut ask: impl FnMut(&mut dyn Callback, &mut Training) -> Result<()>,
-    ) -> Result<()> {
+    fn each(&mut self, mut ask: impl FnMut(&mut dyn Callback, &mut Training) -> Result<()>) -> Result<()> {
         self.callbacks.iter_mut().try_for_each(|callback| ask(&mut **callback, &mut self.training))
     }
 

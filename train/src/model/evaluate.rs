@@ -135,7 +135,8 @@ impl Model {
             .iter()
             .map(|part| {
                 let views: Vec<_> = part.iter().map(|answer| answer.view()).collect();
-                concatenate(Axis(0), &views).map_err(|error| Error::Data(format!("answers do not fit together: {error}")))
+                concatenate(Axis(0), &views)
+                    .map_err(|error| Error::Data(format!("answers do not fit together: {error}")))
             })
             .collect()
     }

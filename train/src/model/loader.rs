@@ -57,7 +57,9 @@ impl<'a> Plan<'a> {
         if let Some(weights) = self.weights {
             let own = samples.iter().map(|&sample| weights[sample]);
             batch.weights = Some(match batch.weights {
-                Some(others) if others.len() == samples.len() => own.zip(others).map(|(own, other)| own * other).collect(),
+                Some(others) if others.len() == samples.len() => {
+                    own.zip(others).map(|(own, other)| own * other).collect()
+                }
                 _ => own.collect(),
             });
         }
@@ -136,7 +138,8 @@ mod tests {
         assert_eq!(whole[7..], loaded(plan(1), 7..10), "it can begin anywhere");
         assert_ne!(whole, loaded(plan(2), 0..10));
         let pass = |number: usize| {
-            let mut samples: Vec<usize> = whole[5 * number..5 * number + 5].iter().flatten().map(|it| *it as usize % 100).collect();
+            let mut samples: Vec<usize> =
+                whole[5 * number..5 * number + 5].iter().flatten().map(|it| *it as usize % 100).collect();
             let order = samples.clone();
             samples.sort_unstable();
             assert_eq!(samples, (0..50).collect::<Vec<_>>(), "each sample once");

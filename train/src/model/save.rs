@@ -206,7 +206,10 @@ impl Model {
     fn take_optimizer(&mut self, file: &File, saved: &Saved) -> Result<()> {
         let own = self.compiled()?.optimizer.name();
         if saved.optimizer != own {
-            return Err(file.refuse(&format!("was trained with {}, not {own}: name another place, or remove it", saved.optimizer)));
+            return Err(file.refuse(&format!(
+                "was trained with {}, not {own}: name another place, or remove it",
+                saved.optimizer
+            )));
         }
         let mut slots = HashMap::new();
         for parameter in &self.parameters {
