@@ -50,7 +50,8 @@ fn a_frozen_layer_keeps_them_and_normalises_by_them() {
     model.freeze();
     let upstream = ArrayD::ones(vec![5, 3, 4, 2]);
     let trained = model.gradients(&batch.x, &[upstream], true).unwrap().outputs;
-    assert_eq!(trained, model.predict_on_batch(&batch.x).unwrap());
+    let predicted = model.predict_on_batch(&batch.x).unwrap();
+    assert!(trained[0].iter().zip(&predicted[0]).all(|(a, b)| (a - b).abs() < 1e-5));
     let before = statistics(&model);
     model.compile(Compile::new(Sgd::new(0.1)).loss(MeanSquaredError)).unwrap();
     // A model that learns nothing may refuse the step; its statistics stay either way.
