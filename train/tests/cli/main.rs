@@ -36,11 +36,23 @@ fn a_network_is_trained_from_folders_and_corrupt_pictures_are_counted() {
     std::fs::write(data.join("train/red/broken.png"), "this is no picture").unwrap();
     let arguments = |epochs: &'static str| {
         let (data, out) = (data.to_str().unwrap().to_owned(), out.to_str().unwrap().to_owned());
-        ["classify", "--data", &data, "--arch", "plain_small", "--input", "32,32,3", "--epochs", epochs, "--batch-size", "8"]
-            .map(String::from)
-            .into_iter()
-            .chain(["--learning-rate", "0.02", "-o", &out].map(String::from))
-            .collect::<Vec<_>>()
+        [
+            "classify",
+            "--data",
+            &data,
+            "--arch",
+            "plain_small",
+            "--input",
+            "32,32,3",
+            "--epochs",
+            epochs,
+            "--batch-size",
+            "8",
+        ]
+        .map(String::from)
+        .into_iter()
+        .chain(["--learning-rate", "0.02", "-o", &out].map(String::from))
+        .collect::<Vec<_>>()
     };
     let run = |epochs| {
         let arguments = arguments(epochs);
@@ -49,7 +61,11 @@ fn a_network_is_trained_from_folders_and_corrupt_pictures_are_counted() {
     let output = run("4");
     assert!(output.status.success(), "{}", text(&output.stderr));
     assert!(text(&output.stdout).contains("accuracy           100.00 %"), "{}", text(&output.stdout));
-    assert!(text(&output.stderr).contains("skipped") && text(&output.stderr).contains("broken.png"), "{}", text(&output.stderr));
+    assert!(
+        text(&output.stderr).contains("skipped") && text(&output.stderr).contains("broken.png"),
+        "{}",
+        text(&output.stderr)
+    );
     for file in ["model.onnx", "checkpoint.safetensors", "history.csv", "loss.svg", "accuracy.svg", "confusion.svg"] {
         assert!(out.join(file).is_file(), "{file}");
     }
@@ -68,7 +84,9 @@ fn a_network_is_trained_from_folders_and_corrupt_pictures_are_counted() {
 fn a_summary_reads_like_keras() {
     let output = train(&["summary", "resnet50", "--input", "64,64,3", "--classes", "6"]);
     let text = text(&output.stdout);
-    for part in ["res2a_branch2a (Conv2D)", "(None, 64, 64, 3)", "Total params: 23,600,006", "Non-trainable params: 53,120"] {
+    for part in
+        ["res2a_branch2a (Conv2D)", "(None, 64, 64, 3)", "Total params: 23,600,006", "Non-trainable params: 53,120"]
+    {
         assert!(text.contains(part), "{part} is not in\n{text}");
     }
 }
