@@ -6,6 +6,7 @@ use burn::tensor::activation;
 use serde::{Deserialize, Serialize};
 
 use crate::export::{Attribute, Scope};
+use crate::kernel::{self, Gate};
 use crate::map_value;
 use crate::value::Value;
 
@@ -30,8 +31,25 @@ pub enum Activation {
 }
 
 impl Activation {
+    /// The kernel's name for it; None where no kernel has it.
+    pub(crate) fn gate(self) -> Option<Gate> {
+        match self {
+            Activation::Linear => Some(Gate::Linear),
+            Activation::Relu => Some(Gate::Relu),
+            Activation::LeakyRelu(slope) => Some(Gate::LeakyRelu(slope)),
+            Activation::Silu => Some(Gate::Silu),
+            _ => None,
+        }
+    }
+
     pub fn apply(self, value: Value) -> Value {
         let axis = value.channel_axis();
+        if let (Value::Pictures(x), Some(gate)) = (&value, self.gate())
+            && gate != Gate::Linear
+            && let Some(activated) = kernel::activate(x, gate)
+        {
+            return Value::Pictures(activated);
+        }
         match self {
             Activation::Linear => value,
             Activation::Relu => map_value!(value, x => activation::relu(x)),

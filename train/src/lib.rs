@@ -26,6 +26,7 @@ pub mod export;
 pub mod graph;
 pub mod initializer;
 pub mod interrupt;
+pub mod kernel;
 pub mod layer;
 pub mod loss;
 pub mod measure;

@@ -10,6 +10,7 @@ use crate::callback::{Callback, CsvLogger, Progress};
 use crate::data::folder;
 use crate::data::pictures::Size;
 use crate::data::read::Skipped;
+use crate::loss::Mining;
 use crate::measure::Roc;
 use crate::task::embed::Embed;
 
@@ -57,6 +58,10 @@ pub struct Args {
     #[arg(long, value_name = "RATE", default_value_t = 0.001)]
     learning_rate: f32,
 
+    /// Which triplets of a batch are learned from
+    #[arg(long, value_name = "WHICH", value_enum, default_value = "all")]
+    mining: Which,
+
     /// How much nearer one's own pictures have to be than others' (squared distance)
     #[arg(long, value_name = "DISTANCE", default_value_t = 0.2)]
     margin: f32,
@@ -72,6 +77,14 @@ pub struct Args {
     /// Folder for the network (model.onnx), its checkpoint, loss curve and ROC; a training that was cut off goes on
     #[arg(short, long, value_name = "FOLDER")]
     out: PathBuf,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Which {
+    /// All that still cost something
+    All,
+    /// For each picture the farthest of its own and the nearest of the others
+    Hard,
 }
 
 pub fn run(args: &Args) -> Result<ExitCode> {
@@ -101,6 +114,10 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         each: args.each,
         batches: args.batches,
         learning_rate: args.learning_rate,
+        mining: match args.mining {
+            Which::All => Mining::BatchAll,
+            Which::Hard => Mining::BatchHard,
+        },
         margin: args.margin,
         seed: args.seed,
         device: args.device.clone(),

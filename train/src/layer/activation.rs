@@ -21,6 +21,10 @@ impl Layer for Activation {
         self.apply(only(inputs))
     }
 
+    fn activation(&self) -> Option<crate::activation::Activation> {
+        Some(*self)
+    }
+
     fn export(&self, scope: &mut Scope) -> Result<String, String> {
         let (input, rank) = (scope.input(0), scope.rank());
         Ok((*self).write(scope, input, rank))

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Context, Layer, merge};
 use crate::export::Scope;
+use crate::kernel;
 use crate::shape::Shape;
 use crate::value::Value;
 use crate::zip_values;
@@ -29,7 +30,13 @@ impl Layer for Add {
     }
 
     fn forward(&self, inputs: Vec<Value>, _context: &mut Context) -> Value {
-        let merged = inputs.into_iter().reduce(|left, right| zip_values!(left, right, a, b => a + b));
+        let sum = |left, right| match (left, right) {
+            (Value::Pictures(a), Value::Pictures(b)) => {
+                Value::Pictures(kernel::add(&a, &b).unwrap_or_else(|| a + b))
+            }
+            (left, right) => zip_values!(left, right, a, b => a + b),
+        };
+        let merged = inputs.into_iter().reduce(sum);
         merged.expect("several inputs were asked for when the model was built")
     }
 

@@ -5,9 +5,11 @@ use burn::tensor::module::{batch_norm, batch_norm_train};
 use serde::{Deserialize, Serialize};
 
 use super::{Context, Layer, only};
+use crate::activation::Activation;
 use crate::constraint::Constraint;
 use crate::export::{Attribute, Scope};
 use crate::initializer::Initializer;
+use crate::kernel::{self, Gate};
 use crate::map_value;
 use crate::parameter::Spec;
 use crate::regularizer::Regularizer;
@@ -123,7 +125,18 @@ impl Layer for BatchNormalization {
         let mut run = Normalize { gamma, beta, mean, variance, epsilon, momentum, training, counted: &mut counted };
         let output = match value {
             // burn takes channels second; where they are last, everything before them is one batch.
-            Value::Pictures(x) => Value::Pictures(run.over(x)),
+            Value::Pictures(x) => {
+                let gate = context.behind.and_then(Activation::gate);
+                match run.by_kernel(&x, gate.unwrap_or(Gate::Linear)) {
+                    Some(output) => {
+                        if gate.is_some() {
+                            context.behind = None;
+                        }
+                        Value::Pictures(output)
+                    }
+                    None => Value::Pictures(run.over(x)),
+                }
+            }
             other => map_value!(other, x => {
                 let dims = x.dims();
                 let channels = dims[dims.len() - 1];
@@ -175,10 +188,26 @@ impl Normalize<'_> {
             return batch_norm(x, gamma, beta, self.mean.clone(), self.variance.clone(), self.epsilon);
         }
         let batch = batch_norm_train(x, gamma, beta, self.epsilon);
+        self.count(batch.mean, batch.variance);
+        batch.output
+    }
+
+    /// With the activation behind; None where there is no kernel.
+    fn by_kernel(&mut self, x: &Tensor<4>, gate: Gate) -> Option<Tensor<4>> {
+        let epsilon = self.epsilon as f32;
+        if !self.training {
+            return kernel::batch_norm_by(x, [&self.mean, &self.variance, &self.gamma, &self.beta], epsilon, gate);
+        }
+        let batch = kernel::batch_norm(x, &self.gamma, &self.beta, epsilon, gate)?;
+        self.count(batch.mean, batch.variance);
+        Some(batch.output)
+    }
+
+    /// Keeps the new moving statistics.
+    fn count(&mut self, mean: Tensor<1>, variance: Tensor<1>) {
         let mix = |old: Tensor<1>, new: Tensor<1>| {
             old.without_autodiff().mul_scalar(self.momentum) + new.without_autodiff().mul_scalar(1.0 - self.momentum)
         };
-        *self.counted = Some((mix(self.mean.clone(), batch.mean), mix(self.variance.clone(), batch.variance)));
-        batch.output
+        *self.counted = Some((mix(self.mean.clone(), mean), mix(self.variance.clone(), variance)));
     }
 }

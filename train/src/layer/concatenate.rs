@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Context, Layer};
 use crate::export::{Attribute, Scope};
+use crate::kernel;
 use crate::shape::{self, Shape, with_batch};
 use crate::value::Value;
 
@@ -66,10 +67,7 @@ impl Layer for Concatenate {
                 Value::Table(tensor) => Some(tensor),
                 _ => None,
             })),
-            Value::Pictures(_) => Value::Pictures(join(inputs, axis, |value| match value {
-                Value::Pictures(tensor) => Some(tensor),
-                _ => None,
-            })),
+            Value::Pictures(_) => Value::Pictures(pictures(inputs, axis)),
             Value::Grid(_) => Value::Grid(join(inputs, axis, |value| match value {
                 Value::Grid(tensor) => Some(tensor),
                 _ => None,
@@ -83,6 +81,20 @@ impl Layer for Concatenate {
         let inputs: Vec<String> = (0..scope.input_count()).map(|place| scope.input(place)).collect();
         Ok(scope.node("Concat", &inputs, &[("axis", Attribute::Int(axis as i64))]))
     }
+}
+
+/// By the kernel where it is the channels that are put together.
+fn pictures(inputs: Vec<Value>, axis: usize) -> Tensor<4> {
+    let take = |value| match value {
+        Value::Pictures(tensor) => Some(tensor),
+        _ => None,
+    };
+    if axis != 1 {
+        return join(inputs, axis, take);
+    }
+    let tensors = inputs.into_iter().filter_map(take);
+    let joined = tensors.reduce(|a, b| kernel::concatenate(&a, &b).unwrap_or_else(|| Tensor::cat(vec![a, b], 1)));
+    joined.expect("several inputs were asked for when the model was built")
 }
 
 fn join<const D: usize>(inputs: Vec<Value>, axis: usize, take: fn(Value) -> Option<Tensor<D>>) -> Tensor<D> {

@@ -1,6 +1,5 @@
 //! Convolution over pictures.
 
-use burn::tensor::module::conv2d;
 use burn::tensor::ops::ConvOptions;
 use serde::{Deserialize, Serialize};
 
@@ -9,6 +8,7 @@ use crate::activation::Activation;
 use crate::constraint::Constraint;
 use crate::export::{Attribute, Scope};
 use crate::initializer::Initializer;
+use crate::kernel;
 use crate::parameter::Spec;
 use crate::regularizer::Regularizer;
 use crate::shape::{self, Padding, Pair, Shape, Walk};
@@ -121,7 +121,7 @@ impl Layer for Conv2D {
             self.groups,
         );
         let bias = self.use_bias.then(|| context.parameter::<1>(1));
-        let y = self.activation.apply(Value::Pictures(conv2d(x, context.parameter::<4>(0), bias, options)));
+        let y = self.activation.apply(Value::Pictures(kernel::conv2d(x, context.parameter::<4>(0), bias, options)));
         context.penalize(self.activity_regularizer, &y);
         y
     }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Context, Layer, picture};
 use crate::export::{Attribute, Scope};
+use crate::kernel;
 use crate::shape::{self, Shape};
 use crate::value::Value;
 
@@ -35,7 +36,10 @@ impl Layer for GlobalAveragePooling2D {
     fn forward(&self, inputs: Vec<Value>, _context: &mut Context) -> Value {
         let x = picture(inputs);
         let [batch, channels, height, width] = x.dims();
-        let mean = x.reshape([batch, channels, height * width]).mean_dim(2);
+        let mean = match kernel::global_average(&x) {
+            Some(mean) => mean.reshape([batch, channels, 1]),
+            None => x.reshape([batch, channels, height * width]).mean_dim(2),
+        };
         match self.keepdims {
             true => Value::Pictures(mean.reshape([batch, channels, 1, 1])),
             false => Value::Rows(mean.reshape([batch, channels])),

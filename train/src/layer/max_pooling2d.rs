@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Context, Layer, picture, window};
 use crate::export::{Attribute, Scope};
+use crate::kernel;
 use crate::shape::{self, Padding, Pair, Shape, Walk};
 use crate::value::Value;
 
@@ -58,8 +59,18 @@ impl Layer for MaxPooling2D {
         let x = picture(inputs);
         let [_, _, height, width] = x.dims();
         let walks = self.walks([height, width]).expect("looked at when the model was built");
+        let strides = self.strides.unwrap_or(self.pool_size).array();
+        let windows = [0, 1].map(|axis| kernel::Windows {
+            size: self.pool_size.array()[axis],
+            stride: strides[axis],
+            before: walks[axis].before,
+            out: walks[axis].out,
+        });
+        if let Some(largest) = kernel::max_pool2d(&x, windows) {
+            return Value::Pictures(largest);
+        }
         let options = MaxPoolOptions::new(self.pool_size.array())
-            .with_stride(self.strides.unwrap_or(self.pool_size).array())
+            .with_stride(strides)
             .with_padding_pairs(window::pads(walks));
         Value::Pictures(max_pool2d(x, options))
     }

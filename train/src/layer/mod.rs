@@ -6,6 +6,7 @@ use std::ops::Range;
 use burn::tensor::Tensor;
 use rand_chacha::ChaCha8Rng;
 
+use crate::activation::Activation;
 use crate::export::Scope;
 use crate::parameter::{Parameter, Spec};
 use crate::regularizer::Regularizer;
@@ -89,6 +90,11 @@ pub trait Layer: Debug + Send + Sync {
 
     fn forward(&self, inputs: Vec<Value>, context: &mut Context) -> Value;
 
+    /// The function that it is and nothing else, so that the layer before may run it with its own.
+    fn activation(&self) -> Option<crate::activation::Activation> {
+        None
+    }
+
     /// Writes itself as ONNX nodes, channels first as [`Value`] stores them; the name of its output.
     fn export(&self, scope: &mut Scope) -> Result<String, String>;
 }
@@ -108,6 +114,9 @@ pub struct Context<'a> {
     pub(crate) rng: &'a mut ChaCha8Rng,
     pub(crate) updates: &'a mut Vec<(usize, Tensor<1>)>,
     pub(crate) penalties: &'a mut Vec<Tensor<1>>,
+    /// What the next layer does, where it is an activation and the only one that takes this one's output. A layer that runs
+    /// it takes it.
+    pub(crate) behind: Option<Activation>,
 }
 
 impl Context<'_> {

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Context, Layer, picture};
 use crate::export::{Attribute, Scope};
+use crate::kernel;
 use crate::shape::{self, Pair, Shape};
 use crate::value::Value;
 
@@ -59,6 +60,11 @@ impl Layer for UpSampling2D {
     fn forward(&self, inputs: Vec<Value>, _context: &mut Context) -> Value {
         let x = picture(inputs);
         let [_, _, height, width] = x.dims();
+        if self.interpolation == Interpolation::Nearest
+            && let Some(larger) = kernel::repeat(&x, self.size.array())
+        {
+            return Value::Pictures(larger);
+        }
         let mode = match self.interpolation {
             Interpolation::Nearest => InterpolateMode::Nearest,
             Interpolation::Bilinear => InterpolateMode::Bilinear,

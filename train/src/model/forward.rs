@@ -36,6 +36,8 @@ impl Model {
         for (place, value) in self.inputs.iter().zip(inputs) {
             values[*place] = Some(value);
         }
+        let behind = self.activations_behind(&uses);
+        let mut is_done = vec![false; self.places.len()];
         let (mut updates, mut penalties) = (Vec::new(), Vec::new());
         let mut take = |place: usize, values: &mut Vec<Option<Value>>| {
             uses[place] -= 1;
@@ -47,7 +49,12 @@ impl Model {
                 continue;
             }
             let entry = &self.layers[place.layer];
-            let given = place.inputs.iter().map(|&input| take(input, &mut values)).collect();
+            let given: Vec<Value> = place.inputs.iter().map(|&input| take(input, &mut values)).collect();
+            if is_done[index] {
+                values[index] = given.into_iter().next();
+                continue;
+            }
+            let next = behind[index].and_then(|next| Some((next, self.layers[self.places[next].layer].layer.activation()?)));
             let mut context = Context {
                 training: run.training,
                 parameters: &self.parameters,
@@ -57,10 +64,28 @@ impl Model {
                 rng: run.rng,
                 updates: &mut updates,
                 penalties: &mut penalties,
+                behind: next.map(|(_, activation)| activation),
             };
             values[index] = Some(entry.layer.forward(given, &mut context));
+            if let Some((next, _)) = next {
+                is_done[next] = context.behind.is_none();
+            }
         }
         let outputs = self.outputs.iter().map(|&place| take(place, &mut values)).collect();
         Forward { outputs, updates, penalties }
+    }
+
+    /// For each place the activation layer that takes its output, where nothing else does.
+    fn activations_behind(&self, uses: &[usize]) -> Vec<Option<usize>> {
+        let mut behind = vec![None; self.places.len()];
+        for (index, place) in self.places.iter().enumerate() {
+            if let [input] = place.inputs[..]
+                && uses[input] == 1
+                && self.layers[place.layer].layer.activation().is_some()
+            {
+                behind[input] = Some(index);
+            }
+        }
+        behind
     }
 }

@@ -125,7 +125,11 @@ fn whole_networks_are_the_same_in_every_engine() {
         ("plain_small", [64, 64, 3]),
         ("face_small", [112, 92, 1]),
     ] {
-        let model = settled(zoo::by_name(name, &shape, 4).unwrap());
+        let mut model = settled(zoo::by_name(name, &shape, 4).unwrap());
+        if name == "resnet_small" {
+            // Behind the softmax little is left to differ.
+            model = model.ending_at(&["global_average_pooling2d", "dense"]).unwrap();
+        }
         for fold_batch_norm in [false, true] {
             let path = folder.join(format!("{name}-{fold_batch_norm}.onnx"));
             let options = ExportOptions { fold_batch_norm, batch: Some(2), ..Default::default() };
@@ -138,17 +142,13 @@ fn whole_networks_are_the_same_in_every_engine() {
                 (view.shape().to_vec(), bytes.map(|bytes| f32::from_le_bytes(bytes.try_into().unwrap())).collect())
             };
             let (input_shape, input) = numbers("input_layer");
-            assert_eq!(input_shape, [2, 3, shape[0], shape[1]]);
+            assert_eq!(input_shape, [2, shape[2], shape[0], shape[1]]);
             let input = ArrayD::from_shape_vec(input_shape, input).unwrap().permuted_axes(vec![0, 2, 3, 1]);
             let found = run_tract(&path, &[input]).unwrap();
-            for (output, (_, found)) in golden.names().iter().filter(|name| **name != "input_layer").zip(&found) {
-                let others = if found.len() == numbers(output).1.len() { output.to_string() } else { String::new() };
-                assert_eq!(&others, *output, "{name}: outputs are named in order");
-            }
-            let outputs: Vec<&str> = if name == "yolo_small" { vec!["grid32", "grid16"] } else { vec!["last"] };
-            for (place, output) in outputs.iter().enumerate() {
-                let output = if *output == "last" { model.layers().last().unwrap().name.as_str() } else { output };
-                let far = difference(&found[place].1, &numbers(output).1);
+            let outputs = output_names(&path);
+            assert_eq!(outputs.len(), found.len());
+            for (output, (_, found)) in outputs.iter().zip(&found) {
+                let far = difference(found, &numbers(output).1);
                 println!("{name}, folded {fold_batch_norm}, {output}: tract is {far} away");
                 assert!(far <= TOLERANCE, "{name} {output}: {far}");
             }
@@ -177,6 +177,11 @@ fn settled(mut model: Model) -> Model {
         model.set_parameter(name, &values).unwrap();
     }
     model
+}
+
+fn output_names(path: &Path) -> Vec<String> {
+    let model = wayside::engine::onnx::decode(&std::fs::read(path).unwrap()).unwrap();
+    model.graph.unwrap().output.into_iter().map(|output| output.name).collect()
 }
 
 fn count_nodes(path: &Path, operator: &str) -> usize {
@@ -244,7 +249,5 @@ fn outputs_that_are_an_input_or_the_same_tensor_get_names_of_their_own() {
     for ((_, found), expected) in found.iter().zip(expected) {
         assert!(difference(found, &expected.iter().copied().collect::<Vec<_>>()) <= TOLERANCE);
     }
-    let file = wayside::engine::onnx::decode(&std::fs::read(path).unwrap()).unwrap();
-    let names: Vec<String> = file.graph.unwrap().output.into_iter().map(|output| output.name).collect();
-    assert_eq!(names, ["drop", "dense", "dense_1"]);
+    assert_eq!(output_names(&path), ["drop", "dense", "dense_1"]);
 }
