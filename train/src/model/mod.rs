@@ -13,6 +13,7 @@ use crate::{Error, Result};
 
 mod build;
 mod compile;
+mod costs;
 mod course;
 mod evaluate;
 mod fit;

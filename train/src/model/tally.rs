@@ -92,10 +92,8 @@ impl Model {
     /// By their names: the loss, that of each output where there are several, the metrics.
     pub(super) fn logs(&self, tally: &Tally) -> Result<Logs> {
         let mut logs = vec![("loss".to_owned(), tally.mean(tally.loss))];
-        if tally.losses.len() > 1 {
-            let each = tally.losses.iter().enumerate();
-            logs.extend(each.map(|(output, &sum)| (format!("{}_loss", self.output_name(output)), tally.mean(sum))));
-        }
+        let each = self.loss_names()?.into_iter().zip(&tally.losses);
+        logs.extend(each.map(|(name, &sum)| (name, tally.mean(sum))));
         logs.extend(self.compiled()?.watched.iter().map(|watched| (watched.name.clone(), watched.metric.value())));
         Ok(logs)
     }
