@@ -109,8 +109,38 @@ impl Isa for Dotprod {
     }
 
     #[inline(always)]
+    unsafe fn sub(a: float32x4_t, b: float32x4_t) -> float32x4_t {
+        unsafe { Neon::<true>::sub(a, b) }
+    }
+
+    #[inline(always)]
     unsafe fn mul(a: float32x4_t, b: float32x4_t) -> float32x4_t {
         unsafe { Neon::<true>::mul(a, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn div(a: float32x4_t, b: float32x4_t) -> float32x4_t {
+        unsafe { Neon::<true>::div(a, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn larger(a: float32x4_t, b: float32x4_t) -> float32x4_t {
+        unsafe { Neon::<true>::larger(a, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn smaller(a: float32x4_t, b: float32x4_t) -> float32x4_t {
+        unsafe { Neon::<true>::smaller(a, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn where_negative(x: float32x4_t, a: float32x4_t, b: float32x4_t) -> float32x4_t {
+        unsafe { Neon::<true>::where_negative(x, a, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn times_power(x: float32x4_t, whole: float32x4_t) -> float32x4_t {
+        unsafe { Neon::<true>::times_power(x, whole) }
     }
 
     #[inline(always)]

@@ -32,7 +32,7 @@ macro_rules! instance {
                         }
                         Some(function) => {
                             let mut numbers = std::mem::take(&mut scratch.numbers);
-                            let emit = Through::new(requant, function, gemm::PANEL_ROWS, &mut numbers);
+                            let emit = Through::<$isa>::new(requant, function, gemm::PANEL_ROWS, &mut numbers);
                             gemm::gemm::<$isa, _>(p, m, input, &emit, out, out_stride, scratch);
                             scratch.numbers = numbers;
                         }
@@ -77,7 +77,7 @@ macro_rules! instance {
                         }
                         Some(function) => {
                             let mut numbers = std::mem::take(&mut scratch.numbers);
-                            let emit = Through::new(requant, function, w_out, &mut numbers);
+                            let emit = Through::<$isa>::new(requant, function, w_out, &mut numbers);
                             depthwise::depthwise::<$isa, _>(p, rows, stride, w_out, &emit, out, out_stride, scratch);
                             scratch.numbers = numbers;
                         }

@@ -46,7 +46,16 @@ pub(super) trait Isa: Copy {
     unsafe fn load_float(at: *const f32) -> Self::Float;
     unsafe fn splat(x: f32) -> Self::Float;
     unsafe fn add(a: Self::Float, b: Self::Float) -> Self::Float;
+    unsafe fn sub(a: Self::Float, b: Self::Float) -> Self::Float;
     unsafe fn mul(a: Self::Float, b: Self::Float) -> Self::Float;
+    unsafe fn div(a: Self::Float, b: Self::Float) -> Self::Float;
+    /// Of numbers; what they make of NaN differs.
+    unsafe fn larger(a: Self::Float, b: Self::Float) -> Self::Float;
+    unsafe fn smaller(a: Self::Float, b: Self::Float) -> Self::Float;
+    /// `a` where `x` is below 0, else `b`.
+    unsafe fn where_negative(x: Self::Float, a: Self::Float, b: Self::Float) -> Self::Float;
+    /// `x · 2ⁿ`, where `n` stands in the low bits of `whole`, which are added to the exponent.
+    unsafe fn times_power(x: Self::Float, whole: Self::Float) -> Self::Float;
     unsafe fn store_float(x: Self::Float, at: *mut f32);
 
     unsafe fn narrow(zero: u8, low: u8, high: u8) -> Self::Narrow;

@@ -123,8 +123,41 @@ impl<const SYMMETRIC: bool> Isa for Neon<SYMMETRIC> {
     }
 
     #[inline(always)]
+    unsafe fn sub(a: float32x4_t, b: float32x4_t) -> float32x4_t {
+        unsafe { vsubq_f32(a, b) }
+    }
+
+    #[inline(always)]
     unsafe fn mul(a: float32x4_t, b: float32x4_t) -> float32x4_t {
         unsafe { vmulq_f32(a, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn div(a: float32x4_t, b: float32x4_t) -> float32x4_t {
+        unsafe { vdivq_f32(a, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn larger(a: float32x4_t, b: float32x4_t) -> float32x4_t {
+        unsafe { vmaxq_f32(a, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn smaller(a: float32x4_t, b: float32x4_t) -> float32x4_t {
+        unsafe { vminq_f32(a, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn where_negative(x: float32x4_t, a: float32x4_t, b: float32x4_t) -> float32x4_t {
+        unsafe { vbslq_f32(vcltzq_f32(x), a, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn times_power(x: float32x4_t, whole: float32x4_t) -> float32x4_t {
+        unsafe {
+            let n = vshlq_n_s32::<23>(vreinterpretq_s32_f32(whole));
+            vreinterpretq_f32_s32(vaddq_s32(vreinterpretq_s32_f32(x), n))
+        }
     }
 
     #[inline(always)]

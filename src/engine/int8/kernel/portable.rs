@@ -152,8 +152,32 @@ impl<
         std::array::from_fn(|i| a[i] + b[i])
     }
 
+    unsafe fn sub(a: [f32; L], b: [f32; L]) -> [f32; L] {
+        std::array::from_fn(|i| a[i] - b[i])
+    }
+
     unsafe fn mul(a: [f32; L], b: [f32; L]) -> [f32; L] {
         std::array::from_fn(|i| a[i] * b[i])
+    }
+
+    unsafe fn div(a: [f32; L], b: [f32; L]) -> [f32; L] {
+        std::array::from_fn(|i| a[i] / b[i])
+    }
+
+    unsafe fn larger(a: [f32; L], b: [f32; L]) -> [f32; L] {
+        std::array::from_fn(|i| a[i].max(b[i]))
+    }
+
+    unsafe fn smaller(a: [f32; L], b: [f32; L]) -> [f32; L] {
+        std::array::from_fn(|i| a[i].min(b[i]))
+    }
+
+    unsafe fn where_negative(x: [f32; L], a: [f32; L], b: [f32; L]) -> [f32; L] {
+        std::array::from_fn(|i| if x[i] < 0.0 { a[i] } else { b[i] })
+    }
+
+    unsafe fn times_power(x: [f32; L], whole: [f32; L]) -> [f32; L] {
+        std::array::from_fn(|i| f32::from_bits(x[i].to_bits().wrapping_add(whole[i].to_bits() << 23)))
     }
 
     unsafe fn store_float(x: [f32; L], at: *mut f32) {

@@ -140,7 +140,7 @@ impl Product {
                 }
                 Some(function) => {
                     let mut numbers = Vec::new();
-                    let emit = Through::new(requant, function, gemm::PANEL_ROWS, &mut numbers);
+                    let emit = Through::<I>::new(requant, function, gemm::PANEL_ROWS, &mut numbers);
                     gemm::gemm::<I, _>(&p, self.m, input, &emit, out, self.out_stride, &mut scratch);
                 }
             }
@@ -171,13 +171,14 @@ fn requantised(requant: &Requant, n: usize, acc: i32) -> u8 {
         let x = acc as f32 * requant.factor[n];
         let mut y = [x];
         match kind {
-            FunctionKind::Silu => Kernels::Scalar.silu_f32(&mut y),
+            FunctionKind::Silu => y[0] = x * reciprocal[n] / elementwise::sigmoid_divisor(x),
             FunctionKind::Sigmoid => Kernels::Scalar.sigmoid_f32(&mut y),
             FunctionKind::HardSwish => y[0] = x * (x / 6.0 + 0.5).clamp(0.0, 1.0),
             FunctionKind::Slopes(slope) => y[0] = if x < 0.0 { x * slope[n] } else { x },
             FunctionKind::Clip { low, high } => y[0] = x.clamp(*low, *high),
         }
-        return ((y[0] * reciprocal[n]).round_ties_even() + f32::from(requant.zero)).clamp(0.0, 255.0) as u8;
+        let steps = if *kind == FunctionKind::Silu { y[0] } else { y[0] * reciprocal[n] };
+        return (steps.round_ties_even() + f32::from(requant.zero)).clamp(0.0, 255.0) as u8;
     }
     let x = f64::from((f64::from(acc as f32) * f64::from(requant.factor[n])) as f32);
     let (floor, zero) = (x.floor(), f64::from(requant.zero));
@@ -247,7 +248,7 @@ impl Depthwise {
                 }
                 Some(function) => {
                     let mut numbers = Vec::new();
-                    let emit = Through::new(requant, function, w_out, &mut numbers);
+                    let emit = Through::<I>::new(requant, function, w_out, &mut numbers);
                     depthwise::depthwise::<I, _>(&p, &rows, stride, w_out, &emit, out, out_stride, &mut scratch);
                 }
             }

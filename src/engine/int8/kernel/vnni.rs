@@ -84,8 +84,38 @@ impl Isa for AvxVnni {
     }
 
     #[inline(always)]
+    unsafe fn sub(a: __m256, b: __m256) -> __m256 {
+        unsafe { Avx2::sub(a, b) }
+    }
+
+    #[inline(always)]
     unsafe fn mul(a: __m256, b: __m256) -> __m256 {
         unsafe { Avx2::mul(a, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn div(a: __m256, b: __m256) -> __m256 {
+        unsafe { Avx2::div(a, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn larger(a: __m256, b: __m256) -> __m256 {
+        unsafe { Avx2::larger(a, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn smaller(a: __m256, b: __m256) -> __m256 {
+        unsafe { Avx2::smaller(a, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn where_negative(x: __m256, a: __m256, b: __m256) -> __m256 {
+        unsafe { Avx2::where_negative(x, a, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn times_power(x: __m256, whole: __m256) -> __m256 {
+        unsafe { Avx2::times_power(x, whole) }
     }
 
     #[inline(always)]
@@ -211,8 +241,41 @@ impl Isa for Avx512Vnni {
     }
 
     #[inline(always)]
+    unsafe fn sub(a: __m512, b: __m512) -> __m512 {
+        unsafe { _mm512_sub_ps(a, b) }
+    }
+
+    #[inline(always)]
     unsafe fn mul(a: __m512, b: __m512) -> __m512 {
         unsafe { _mm512_mul_ps(a, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn div(a: __m512, b: __m512) -> __m512 {
+        unsafe { _mm512_div_ps(a, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn larger(a: __m512, b: __m512) -> __m512 {
+        unsafe { _mm512_max_ps(a, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn smaller(a: __m512, b: __m512) -> __m512 {
+        unsafe { _mm512_min_ps(a, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn where_negative(x: __m512, a: __m512, b: __m512) -> __m512 {
+        unsafe { _mm512_mask_blend_ps(_mm512_cmp_ps_mask::<_CMP_LT_OQ>(x, _mm512_setzero_ps()), b, a) }
+    }
+
+    #[inline(always)]
+    unsafe fn times_power(x: __m512, whole: __m512) -> __m512 {
+        unsafe {
+            let n = _mm512_slli_epi32::<23>(_mm512_castps_si512(whole));
+            _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(x), n))
+        }
     }
 
     #[inline(always)]

@@ -14,6 +14,9 @@ use super::super::value::{Bytes, Quantisation, Value, Weights};
 use super::functions::function_of;
 use super::{Lowering, View, dims_of};
 
+/// No sum of 32 bits is larger.
+const SUMS: f32 = 2_147_483_648.0;
+
 /// What a convolution's sums become.
 enum Becomes {
     Floats,
@@ -248,15 +251,26 @@ impl<'a> Lowering<'a> {
         {
             return Err(format!("{} scales for {outputs} outputs", quantisation.scale.len()));
         }
-        if let Becomes::Bytes { low, high, .. } = becomes
-            && low > high
-        {
+        let empty = match becomes {
+            Becomes::Bytes { function: Some(FunctionKind::Clip { low, high }), .. } => {
+                low > high || low.is_nan() || high.is_nan()
+            }
+            Becomes::Bytes { low, high, .. } => low > high,
+            Becomes::Floats => false,
+        };
+        if empty {
             return Err("the bounds behind it leave no number".into());
         }
-        // The kernels count on it: a sum times an infinite factor is no number.
+        // The kernels count on it: 0 times an infinite factor is no number, and a function of an infinite number may be none.
         let whole = out(0..outputs);
-        let (ConvOut::Floats(factors) | ConvOut::Bytes(Requant { factor: factors, .. })) = &whole;
-        if factors.iter().any(|factor| !factor.is_finite()) {
+        let finite = match &whole {
+            ConvOut::Bytes(Requant { factor, function: Some(function), .. }) => {
+                factor.iter().all(|factor| (factor * SUMS).is_finite())
+                    && function.reciprocal.iter().all(|reciprocal| reciprocal.is_finite())
+            }
+            ConvOut::Floats(factor) | ConvOut::Bytes(Requant { factor, .. }) => factor.iter().all(|f| f.is_finite()),
+        };
+        if !finite {
             return Err("its scales are too far apart: their ratio is no finite number".into());
         }
         let dims = [1, outputs, window.out[0], window.out[1]];
