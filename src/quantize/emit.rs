@@ -71,7 +71,7 @@ fn add_pair(out: &mut Graph, graph: &Graph, name: &str, affine: &Affine, numbers
     let count = affine.scale.len();
     let dims: &[usize] = if count == 1 { &[] } else { &[count] };
     out.set_constant(&scale, DataType::Float, dims, floats(&affine.scale));
-    out.set_constant(&zero, DataType::Uint8, dims, vec![affine.zero; count]);
+    out.set_constant(&zero, DataType::Uint8, dims, affine.zero.clone());
     let axis = (count > 1).then_some(1);
     let node = |operator: &str, input: &str, output: &str| NodeProto {
         name: format!("{output}/{operator}"),

@@ -88,7 +88,7 @@ def patches(x, kernel, attributes, pad):
 def integer_conv(q, x_zero, w, w_zero, bias, attributes):
     """Exact sums: [outputs, height, width] of int64."""
     group = attributes.get("group", 1)
-    q = q.astype(np.int64) - int(np.atleast_1d(x_zero)[0])
+    q = q.astype(np.int64) - along(np.atleast_1d(x_zero).astype(np.int64), 4, 1)
     w = w.astype(np.int64) - along(np.atleast_1d(w_zero).astype(np.int64), 4, 0)
     seen = patches(q, w.shape[2:], attributes, 0)
     each_in, each_out = w.shape[1], w.shape[0] // group
@@ -140,6 +140,8 @@ class Interpreter:
 
     def QuantizeLinear(self, node, at, x, scale, zero):
         sums = self.origin.get(node.input[0])
+        if sums is not None and sums[0] == "sums" and len(set(np.atleast_1d(zero))) > 1:
+            sums = ("function",)
         if sums is not None and sums[0] == "sums" and len(self.readers[node.input[0]]) == 1:
             return self.requantize(sums[1], sums[2], scale, zero)
         if sums is not None and sums[0] == "function" and len(self.readers[node.input[0]]) == 1:

@@ -194,6 +194,11 @@ impl Isa for Avx2 {
     }
 
     #[inline(always)]
+    unsafe fn offset(acc: __m256i, by: __m256i) -> __m256i {
+        unsafe { _mm256_add_epi32(acc, by) }
+    }
+
+    #[inline(always)]
     unsafe fn store_bytes<const PARTS: usize>(x: [__m256i; 4], narrow: Narrow, out: [*mut u8; PARTS]) {
         unsafe {
             let a = _mm256_adds_epi16(_mm256_packs_epi32(x[0], x[1]), narrow.zero);

@@ -159,6 +159,11 @@ impl Isa for Dotprod {
     }
 
     #[inline(always)]
+    unsafe fn offset(acc: int32x4_t, by: int32x4_t) -> int32x4_t {
+        unsafe { Neon::<true>::offset(acc, by) }
+    }
+
+    #[inline(always)]
     unsafe fn store_bytes<const PARTS: usize>(x: [int32x4_t; 4], narrow: Self::Narrow, out: [*mut u8; PARTS]) {
         unsafe { Neon::<true>::store_bytes(x, narrow, out) }
     }

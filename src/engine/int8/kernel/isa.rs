@@ -61,6 +61,8 @@ pub(super) trait Isa: Copy {
     unsafe fn narrow(zero: u8, low: u8, high: u8) -> Self::Narrow;
     /// To whole numbers, half to even; what is beyond i32 becomes anything of the same sign beyond ±2²⁹.
     unsafe fn round(x: Self::Float) -> Self::Acc;
+    /// `acc + by`, saturating or not: `by` is 0 to 255, and `acc` what `round` gives.
+    unsafe fn offset(acc: Self::Acc, by: Self::Acc) -> Self::Acc;
     /// Four vectors `+ zero`, clamped to the bounds, as bytes: the first `4 / PARTS` vectors at `out[0]`, and so on.
     unsafe fn store_bytes<const PARTS: usize>(x: [Self::Acc; 4], narrow: Self::Narrow, out: [*mut u8; PARTS]);
 

@@ -176,6 +176,11 @@ impl<const SYMMETRIC: bool> Isa for Neon<SYMMETRIC> {
     }
 
     #[inline(always)]
+    unsafe fn offset(acc: int32x4_t, by: int32x4_t) -> int32x4_t {
+        unsafe { vqaddq_s32(acc, by) }
+    }
+
+    #[inline(always)]
     unsafe fn store_bytes<const PARTS: usize>(x: [int32x4_t; 4], narrow: Narrow, out: [*mut u8; PARTS]) {
         unsafe {
             let a = vqaddq_s16(vqmovn_high_s32(vqmovn_s32(x[0]), x[1]), narrow.zero);

@@ -192,6 +192,10 @@ impl<
         x.map(|x| x.round_ties_even() as i32)
     }
 
+    unsafe fn offset(acc: [i32; L], by: [i32; L]) -> [i32; L] {
+        std::array::from_fn(|i| acc[i].saturating_add(by[i]))
+    }
+
     unsafe fn store_bytes<const PARTS: usize>(x: [[i32; L]; 4], narrow: (u8, u8, u8), out: [*mut u8; PARTS]) {
         let (zero, low, high) = narrow;
         for (i, x) in x.as_flattened().iter().enumerate() {

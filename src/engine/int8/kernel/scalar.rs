@@ -23,6 +23,7 @@ impl Function {
     /// The byte of channel `n` for the number `x`.
     fn byte(&self, n: usize, x: f32, zero: u8) -> u8 {
         let reciprocal = self.reciprocal[n];
+        let zero = self.zeros.get(n).map_or(zero, |&zero| zero as u8);
         let y = match &self.kind {
             // One operation less than the product of three, in the kernels that most of a YOLO's numbers go through.
             FunctionKind::Silu => {

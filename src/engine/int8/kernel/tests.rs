@@ -66,7 +66,8 @@ impl Numbers {
             _ => None,
         };
         let scales = (0..n).map(|_| (self.next() % 1000 + 1) as f32 / 30.0).collect();
-        let function = kind.map(|kind| Function { kind, reciprocal: scales });
+        let zeros = if self.flag() { self.bytes(n).into_iter().map(i32::from).collect() } else { Vec::new() };
+        let function = kind.map(|kind| Function { kind, reciprocal: scales, zeros });
         Requant {
             factor: (0..n).map(|_| (self.next() % 1000) as f32 * scale / 500.0 + scale / 3.0).collect(),
             zero: [0, 255, 128, self.next() as u8][(self.next() % 4) as usize],
@@ -167,7 +168,7 @@ impl Product {
 }
 
 fn requantised(requant: &Requant, n: usize, acc: i32) -> u8 {
-    if let Some(Function { kind, reciprocal }) = &requant.function {
+    if let Some(Function { kind, reciprocal, zeros }) = &requant.function {
         let x = acc as f32 * requant.factor[n];
         let mut y = [x];
         match kind {
@@ -178,7 +179,8 @@ fn requantised(requant: &Requant, n: usize, acc: i32) -> u8 {
             FunctionKind::Clip { low, high } => y[0] = x.clamp(*low, *high),
         }
         let steps = if *kind == FunctionKind::Silu { y[0] } else { y[0] * reciprocal[n] };
-        return (steps.round_ties_even() + f32::from(requant.zero)).clamp(0.0, 255.0) as u8;
+        return (steps.round_ties_even() + zeros.get(n).map_or(f32::from(requant.zero), |&zero| zero as f32))
+            .clamp(0.0, 255.0) as u8;
     }
     let x = f64::from((f64::from(acc as f32) * f64::from(requant.factor[n])) as f32);
     let (floor, zero) = (x.floor(), f64::from(requant.zero));

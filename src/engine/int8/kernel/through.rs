@@ -18,6 +18,8 @@ pub(super) struct Through<'a, I> {
     /// Per channel, with as many more behind them that the first follow the last again.
     parameters: *const f32,
     reciprocals: *const f32,
+    /// Null: `zero` is it for all.
+    zeros: *const i32,
     floats: Floats<'a>,
     zero: u8,
     kind: &'a FunctionKind,
@@ -27,7 +29,7 @@ pub(super) struct Through<'a, I> {
 impl<'a, I: Isa> Through<'a, I> {
     /// `memory` gets room for `rows` rows of all channels, and for what channels have of their own.
     pub fn new(requant: &'a Requant, function: &'a Function, rows: usize, memory: &'a mut Vec<f32>) -> Self {
-        let Function { kind, reciprocal } = function;
+        let Function { kind, reciprocal, zeros } = function;
         let n = requant.factor.len();
         let (numbers, each) = (rows * n + MOST, n + MOST);
         let slopes = match kind {
@@ -35,26 +37,36 @@ impl<'a, I: Isa> Through<'a, I> {
             // They have no parameter per channel; whatever is read is not looked at.
             _ => reciprocal,
         };
-        if memory.len() < numbers + 2 * each {
-            memory.resize(numbers + 2 * each, 0.0);
+        if memory.len() < numbers + 3 * each {
+            memory.resize(numbers + 3 * each, 0.0);
         }
         let (numbers, per_channel) = memory.split_at_mut(numbers);
+        // Then a chunk never goes beyond the last channel.
         let whole = n.is_multiple_of(4 * I::LAYOUT.lanes);
-        let [reciprocals, parameters] = [(reciprocal, 0), (slopes, each)].map(|(values, at)| match whole {
-            // A chunk never goes beyond the last channel.
-            true => values.as_ptr(),
-            false => {
-                let repeated = &mut per_channel[at..at + each];
-                for part in repeated.chunks_mut(n) {
-                    part.copy_from_slice(&values[..part.len()]);
-                }
-                repeated.as_ptr()
-            }
-        });
+        let mut places = per_channel.chunks_mut(each);
+        let mut repeated = |values: &[f32]| match places.next().filter(|_| !whole) {
+            Some(place) => repeat(place, n, |channel| values[channel]),
+            None => values.as_ptr(),
+        };
+        let (reciprocals, parameters) = (repeated(reciprocal), repeated(slopes));
+        let zeros: *const i32 = match places.next().filter(|_| !whole) {
+            _ if zeros.is_empty() => std::ptr::null(),
+            // The bits of an integer, in the place of a float.
+            Some(place) => repeat(place, n, |channel| f32::from_bits(zeros[channel] as u32)).cast(),
+            None => zeros.as_ptr(),
+        };
         let floats = Floats { factor: &requant.factor };
         let numbers = numbers.as_mut_ptr();
-        Self { numbers, parameters, reciprocals, floats, zero: requant.zero, kind, of: PhantomData }
+        Self { numbers, parameters, reciprocals, zeros, floats, zero: requant.zero, kind, of: PhantomData }
     }
+}
+
+/// Fills `place` with the channels' values, again and again.
+fn repeat(place: &mut [f32], n: usize, value: impl Fn(usize) -> f32) -> *const f32 {
+    let (first, rest) = place.split_at_mut(n.min(place.len()));
+    first.iter_mut().enumerate().for_each(|(channel, to)| *to = value(channel));
+    rest.chunks_mut(n).for_each(|part| part.copy_from_slice(&first[..part.len()]));
+    place.as_ptr()
 }
 
 impl<I: Isa> Emit<I> for Through<'_, I> {
@@ -109,11 +121,11 @@ impl<I: Isa> Task for Finish<'_, I> {
         // SAFETY: what `finish` says, and the instruction set is there.
         unsafe {
             match *self.through.kind {
-                FunctionKind::Silu => self.each(Silu),
-                FunctionKind::Sigmoid => self.each(Sigmoid),
-                FunctionKind::HardSwish => self.each(HardSwish),
-                FunctionKind::Slopes(_) => self.each(Slopes),
-                FunctionKind::Clip { low, high } => self.each(Clip { low, high }),
+                FunctionKind::Silu => self.any(Silu),
+                FunctionKind::Sigmoid => self.any(Sigmoid),
+                FunctionKind::HardSwish => self.any(HardSwish),
+                FunctionKind::Slopes(_) => self.any(Slopes),
+                FunctionKind::Clip { low, high } => self.any(Clip { low, high }),
             }
         }
     }
@@ -145,22 +157,37 @@ macro_rules! four {
 }
 
 impl<I: Isa> Finish<'_, I> {
-    /// The bytes take the place of the first numbers.
     #[inline(always)]
-    unsafe fn each(&self, function: impl Steps<I>) {
-        let Through { numbers, parameters, reciprocals, zero, ref floats, .. } = *self.through;
+    unsafe fn any(&self, function: impl Steps<I>) {
+        // SAFETY: the zero points are there where they are said to be.
+        unsafe {
+            match self.through.zeros.is_null() {
+                true => self.each::<false>(function),
+                false => self.each::<true>(function),
+            }
+        }
+    }
+
+    /// The bytes take the place of the first numbers. `ZEROS`: each channel has a zero point of its own.
+    #[inline(always)]
+    unsafe fn each<const ZEROS: bool>(&self, function: impl Steps<I>) {
+        let Through { numbers, parameters, reciprocals, zeros, zero, ref floats, .. } = *self.through;
         let (lanes, n) = (I::LAYOUT.lanes, floats.factor.len());
         let chunk = 4 * lanes;
         let onward = chunk % n;
         let (mut at, mut channel) = (0, 0);
         // SAFETY: all that is read lies in `new`'s memory; a chunk's bytes end before the numbers of the next chunk begin.
         unsafe {
-            let narrow = I::narrow(zero, 0, u8::MAX);
+            let narrow = I::narrow(if ZEROS { 0 } else { zero }, 0, u8::MAX);
             while at < self.total {
                 let x = four!(V => I::load_float(numbers.add(at + V * lanes)));
                 let reciprocal = reciprocals.add(channel);
                 let y = function.steps(x, parameters.add(channel), reciprocal);
-                I::store_bytes(four!(V => I::round(y[V])), narrow, [numbers.cast::<u8>().add(at)]);
+                let mut q = four!(V => I::round(y[V]));
+                if ZEROS {
+                    q = four!(V => I::offset(q[V], I::load_acc(zeros.add(channel + V * lanes))));
+                }
+                I::store_bytes(q, narrow, [numbers.cast::<u8>().add(at)]);
                 at += chunk;
                 channel += onward;
                 channel -= if channel < n { 0 } else { n };

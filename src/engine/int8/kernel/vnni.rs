@@ -134,6 +134,11 @@ impl Isa for AvxVnni {
     }
 
     #[inline(always)]
+    unsafe fn offset(acc: __m256i, by: __m256i) -> __m256i {
+        unsafe { Avx2::offset(acc, by) }
+    }
+
+    #[inline(always)]
     unsafe fn store_bytes<const PARTS: usize>(x: [__m256i; 4], narrow: Self::Narrow, out: [*mut u8; PARTS]) {
         unsafe { Avx2::store_bytes(x, narrow, out) }
     }
@@ -298,6 +303,11 @@ impl Isa for Avx512Vnni {
     #[inline(always)]
     unsafe fn round(x: __m512) -> __m512i {
         unsafe { _mm512_cvtps_epi32(_mm512_min_ps(x, _mm512_set1_ps(1_073_741_824.0))) }
+    }
+
+    #[inline(always)]
+    unsafe fn offset(acc: __m512i, by: __m512i) -> __m512i {
+        unsafe { _mm512_add_epi32(acc, by) }
     }
 
     #[inline(always)]
