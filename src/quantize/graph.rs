@@ -86,10 +86,8 @@ impl Graph {
     /// Dimensions of what has to be fed.
     pub fn input_rank(&self, name: &str) -> Option<usize> {
         let input = self.frame.graph.iter().flat_map(|graph| &graph.input).find(|input| input.name == name)?;
-        match input.r#type.as_ref()?.value.as_ref()? {
-            onnx::type_proto::Value::TensorType(tensor) => tensor.shape.as_ref().map(|shape| shape.dim.len()),
-            _ => None,
-        }
+        let onnx::type_proto::Value::TensorType(tensor) = input.r#type.as_ref()?.value.as_ref()?;
+        tensor.shape.as_ref().map(|shape| shape.dim.len())
     }
 
     /// Makes `name` an output too, float and of any shape.

@@ -61,6 +61,12 @@ impl Isa for Avx2 {
     }
 
     #[inline(always)]
+    unsafe fn unknown(mut a: __m256i) -> __m256i {
+        unsafe { std::arch::asm!("/* {0} */", inout(ymm_reg) a, options(nomem, nostack, preserves_flags)) };
+        a
+    }
+
+    #[inline(always)]
     unsafe fn convert(from: *const u8, length: usize, to: *mut u8) {
         unsafe {
             let to = to.cast::<i16>();

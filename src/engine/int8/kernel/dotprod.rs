@@ -72,6 +72,11 @@ impl Isa for Dotprod {
     }
 
     #[inline(always)]
+    unsafe fn unknown(a: int8x16_t) -> int8x16_t {
+        unsafe { Neon::<true>::unknown(a) }
+    }
+
+    #[inline(always)]
     unsafe fn convert(from: *const u8, length: usize, to: *mut u8) {
         unsafe { neon::convert(from, length, to) }
     }

@@ -10,7 +10,7 @@ macro_rules! instance {
             use super::super::gemm::Input;
             use super::super::isa::Isa;
             use super::super::pack::{PackedDepthwise, PackedDepthwiseF32, PackedGemm, PackedGemmF32};
-            use super::super::{Affine, Requant, Scratch, depthwise, elementwise, float, gemm};
+            use super::super::{Affine, Requant, Scratch, depthwise, elementwise, float, gemm, peak};
 
             #[target_feature(enable = $features)]
             pub unsafe fn gemm_u8(
@@ -126,6 +126,12 @@ macro_rules! instance {
             ) {
                 // SAFETY: see the file's head.
                 unsafe { float::depthwise::<$isa>(p, rows, stride, w_out, out.as_mut_ptr(), out_stride) };
+            }
+
+            #[target_feature(enable = $features)]
+            pub unsafe fn spin(rounds: usize) -> u64 {
+                // SAFETY: see the file's head.
+                unsafe { peak::spin::<$isa>(rounds) }
             }
 
             #[target_feature(enable = $features)]

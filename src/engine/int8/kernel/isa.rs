@@ -36,6 +36,9 @@ pub(super) trait Isa: Copy {
     /// The same with group `G` of a step in every lane.
     unsafe fn dot_step<const G: usize>(acc: Self::Acc, a: Self::Step, w: Self::Data) -> Self::Acc;
 
+    /// The same vector, of which the compiler does not know that it is the same.
+    unsafe fn unknown(a: Self::Data) -> Self::Data;
+
     /// Converts `length` activations to cells.
     unsafe fn convert(from: *const u8, length: usize, to: *mut u8);
     /// `channels` (a multiple of 8) vectors' lanes from `R` rows, converted: lane after lane the rows' values, as `LAYOUT.slot` has it.

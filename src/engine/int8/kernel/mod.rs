@@ -36,6 +36,7 @@ mod isa;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 mod pack;
+mod peak;
 #[cfg(test)]
 mod portable;
 mod scalar;

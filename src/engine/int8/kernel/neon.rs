@@ -86,6 +86,12 @@ impl<const SYMMETRIC: bool> Isa for Neon<SYMMETRIC> {
     }
 
     #[inline(always)]
+    unsafe fn unknown(mut a: int8x16_t) -> int8x16_t {
+        unsafe { std::arch::asm!("/* {0} */", inout(vreg) a, options(nomem, nostack, preserves_flags)) };
+        a
+    }
+
+    #[inline(always)]
     unsafe fn convert(from: *const u8, length: usize, to: *mut u8) {
         unsafe { convert(from, length, to) }
     }

@@ -54,6 +54,11 @@ impl Isa for AvxVnni {
     }
 
     #[inline(always)]
+    unsafe fn unknown(a: __m256i) -> __m256i {
+        unsafe { Avx2::unknown(a) }
+    }
+
+    #[inline(always)]
     unsafe fn convert(from: *const u8, length: usize, to: *mut u8) {
         unsafe { copy(from, length, to) }
     }
@@ -213,6 +218,12 @@ impl Isa for Avx512Vnni {
     #[inline(always)]
     unsafe fn dot_step<const G: usize>(acc: __m512i, a: __m512i, w: __m512i) -> __m512i {
         unsafe { Self::dot(acc, a, w) }
+    }
+
+    #[inline(always)]
+    unsafe fn unknown(mut a: __m512i) -> __m512i {
+        unsafe { std::arch::asm!("/* {0} */", inout(zmm_reg) a, options(nomem, nostack, preserves_flags)) };
+        a
     }
 
     #[inline(always)]
