@@ -13,7 +13,11 @@ pub struct Affine {
 
 /// Parts of the full range that are tried.
 const PARTS: usize = 29;
+/// Of what is tried, the least for a whole tensor.
 const LEAST_PART: f32 = 0.3;
+/// The same for one channel. What an object makes of it is rare and large: cutting that off lowers the scores of all objects, which squared
+/// errors do not show (on YOLOX-nano by 0.05 at the part above).
+const LEAST_PART_OF_CHANNEL: f32 = 0.8;
 /// Samples that one search looks at.
 const LOOKED_AT: usize = 1 << 16;
 /// The least scale that is written: tensors that are nothing but zeros need one too.
@@ -48,20 +52,23 @@ fn error(samples: &[f32], scale: f32, zero: f32) -> f64 {
 
 /// One scale for the whole tensor.
 pub fn per_tensor(tensor: &Tensor) -> Affine {
-    let (scale, zero) = of_range(tensor.low().min(0.0), tensor.high().max(0.0), &tensor.thinned(LOOKED_AT));
+    let (low, high) = (tensor.low().min(0.0), tensor.high().max(0.0));
+    let (scale, zero) = of_range(low, high, &tensor.thinned(LOOKED_AT), LEAST_PART);
     Affine { scale: vec![scale], zero: vec![zero] }
 }
 
 /// A scale and a zero point per channel: what a SiLU leaves has the same bound below in all channels, however large they are.
 pub fn per_channel(tensor: &Tensor) -> Affine {
-    let of_channel = |channel: &Channel| of_range(channel.low.min(0.0), channel.high.max(0.0), &channel.samples);
+    let of_channel = |Channel { low, high, samples, .. }: &Channel| {
+        of_range(low.min(0.0), high.max(0.0), samples, LEAST_PART_OF_CHANNEL)
+    };
     let (scale, zero) = tensor.channels.iter().map(of_channel).unzip();
     Affine { scale, zero }
 }
 
 /// Zero is always one of the numbers: padding and ReLU mean it exactly.
-fn of_range(low: f32, high: f32, samples: &[f32]) -> (f32, u8) {
-    let part = |index: usize| LEAST_PART + (1.0 - LEAST_PART) * index as f32 / (PARTS - 1) as f32;
+fn of_range(low: f32, high: f32, samples: &[f32], least: f32) -> (f32, u8) {
+    let part = |index: usize| least + (1.0 - least) * index as f32 / (PARTS - 1) as f32;
     let ranges = (0..PARTS).flat_map(|index| {
         let part = part(index);
         [(low, high * part), (low * part, high * part), (low * part, high)]

@@ -60,7 +60,8 @@ impl Isa for Avx2 {
         unsafe { Self::dot(acc, a, w) }
     }
 
-    #[inline(always)]
+    #[target_feature(enable = "avx2")]
+    #[inline]
     unsafe fn unknown(mut a: __m256i) -> __m256i {
         unsafe { std::arch::asm!("/* {0} */", inout(ymm_reg) a, options(nomem, nostack, preserves_flags)) };
         a

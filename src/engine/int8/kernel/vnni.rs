@@ -220,7 +220,8 @@ impl Isa for Avx512Vnni {
         unsafe { Self::dot(acc, a, w) }
     }
 
-    #[inline(always)]
+    #[target_feature(enable = "avx512f")]
+    #[inline]
     unsafe fn unknown(mut a: __m512i) -> __m512i {
         unsafe { std::arch::asm!("/* {0} */", inout(zmm_reg) a, options(nomem, nostack, preserves_flags)) };
         a
