@@ -31,9 +31,7 @@ impl Layer for Add {
 
     fn forward(&self, inputs: Vec<Value>, _context: &mut Context) -> Value {
         let sum = |left, right| match (left, right) {
-            (Value::Pictures(a), Value::Pictures(b)) => {
-                Value::Pictures(kernel::add(&a, &b).unwrap_or_else(|| a + b))
-            }
+            (Value::Pictures(a), Value::Pictures(b)) => Value::Pictures(kernel::add(&a, &b).unwrap_or_else(|| a + b)),
             (left, right) => zip_values!(left, right, a, b => a + b),
         };
         let merged = inputs.into_iter().reduce(sum);

@@ -107,8 +107,9 @@ impl Products<'_> {
                 let mut places = [tile[tile.len() - 1]; ROWS];
                 places[..tile.len()].copy_from_slice(tile);
                 // SAFETY: `Windows::check` has seen that the windows lie inside; `weights` has a row per tap.
-                let sums =
-                    unsafe { over_window::<S, V>(simd, numbers.as_ptr(), &places, taps, self.run, weights.as_ptr(), start) };
+                let sums = unsafe {
+                    over_window::<S, V>(simd, numbers.as_ptr(), &places, taps, self.run, weights.as_ptr(), start)
+                };
                 for (sums, output) in sums.iter().zip(outputs) {
                     // SAFETY: the output is this unit's, and as wide as its lanes.
                     let to = unsafe { self.outputs.pointer().add(output + panel * PANEL) };
