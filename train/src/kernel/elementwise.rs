@@ -5,6 +5,7 @@ use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops};
 use burn::tensor::Tensor;
+use burn_flex::FlexTensor;
 use rayon::prelude::*;
 
 use super::gate::{Curve, Gate, with_curve};
@@ -23,16 +24,25 @@ pub fn activate(x: &Tensor<4>, gate: Gate) -> Option<Tensor<4>> {
     }))
 }
 
-/// `a + b` of pictures of the same shape; None where this room has no kernel for it.
-pub fn add(a: &Tensor<4>, b: &Tensor<4>) -> Option<Tensor<4>> {
-    if a.dims() != b.dims() {
+/// `gate(a + b)` of pictures of the same shape. None where this room has no kernel for it: on another device, or where the
+/// sign of the output does not tell the slope of the gate.
+pub fn add(a: &Tensor<4>, b: &Tensor<4>, gate: Gate) -> Option<Tensor<4>> {
+    let tells_slope = match gate {
+        Gate::Linear | Gate::Relu => true,
+        Gate::LeakyRelu(slope) => slope >= 0.0,
+        Gate::Silu => false,
+    };
+    if a.dims() != b.dims() || !tells_slope {
         return None;
     }
-    Some(apply([Operand::of(a)?, Operand::of(b)?], Sum, |[a, b]| {
+    Some(apply([Operand::of(a)?, Operand::of(b)?], Sum(gate), |[a, b]| {
         let (a, b) = (Pictures::of(a), Pictures::of(b));
         let mut output = unwritten(a.numbers().len());
-        zip(a.numbers(), b.numbers(), &mut output, |a, b| a + b);
-        (Pictures::tensor_of(output, a.dims()), ())
+        with_curve!(gate, curve => zip(a.numbers(), b.numbers(), &mut output, |a, b| curve.value(a + b)));
+        let output = Pictures::tensor_of(output, a.dims());
+        // Only where there is a gate is it looked at again.
+        let kept = (gate != Gate::Linear).then(|| Pictures::of(output.clone()));
+        (output, kept)
     }))
 }
 
@@ -48,6 +58,17 @@ fn zip(a: &[f32], b: &[f32], output: &mut [f32], change: impl Fn(f32, f32) -> f3
     });
 }
 
+/// Slopes behind a gate, made those before it.
+fn times_slope(slopes: Pictures, x: &Pictures, gate: Gate) -> FlexTensor {
+    slopes.changed(|slopes| {
+        slopes.par_chunks_mut(BLOCK).zip(x.numbers().par_chunks(BLOCK)).for_each(|(slopes, x)| {
+            with_curve!(gate, curve => {
+                widest(|| slopes.iter_mut().zip(x).for_each(|(slope, x)| *slope *= curve.slope(*x)));
+            });
+        });
+    })
+}
+
 #[derive(Debug)]
 struct Activation;
 
@@ -58,25 +79,21 @@ impl Backward<Flex, 1> for Activation {
         let slopes = Pictures::of(gradients.consume::<Flex>(&ops.node));
         let (x, gate) = ops.state;
         let [Some(node)] = ops.parents else { return };
-        let gradient = slopes.changed(|slopes| {
-            slopes.par_chunks_mut(BLOCK).zip(x.numbers().par_chunks(BLOCK)).for_each(|(slopes, x)| {
-                with_curve!(gate, curve => {
-                    widest(|| slopes.iter_mut().zip(x).for_each(|(slope, x)| *slope *= curve.slope(*x)));
-                });
-            });
-        });
-        gradients.register::<Flex>(node.id, gradient);
+        gradients.register::<Flex>(node.id, times_slope(slopes, &x, gate));
     }
 }
 
 #[derive(Debug)]
-struct Sum;
+struct Sum(Gate);
 
 impl Backward<Flex, 2> for Sum {
-    type State = ();
+    type State = Option<Pictures>;
 
-    fn backward(self, ops: Ops<(), 2>, gradients: &mut Gradients, _checkpointer: &mut Checkpointer) {
-        let slopes = gradients.consume::<Flex>(&ops.node);
+    fn backward(self, ops: Ops<Self::State, 2>, gradients: &mut Gradients, _checkpointer: &mut Checkpointer) {
+        let mut slopes = gradients.consume::<Flex>(&ops.node);
+        if let Some(output) = &ops.state {
+            slopes = times_slope(Pictures::of(slopes), output, self.0);
+        }
         for node in ops.parents.into_iter().flatten() {
             gradients.register::<Flex>(node.id, slopes.clone());
         }

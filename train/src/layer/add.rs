@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Context, Layer, merge};
+use crate::activation::Activation;
 use crate::export::Scope;
-use crate::kernel;
+use crate::kernel::{self, Gate};
 use crate::shape::Shape;
 use crate::value::Value;
 use crate::zip_values;
@@ -29,9 +30,19 @@ impl Layer for Add {
         merge::merged(inputs)
     }
 
-    fn forward(&self, inputs: Vec<Value>, _context: &mut Context) -> Value {
+    fn forward(&self, inputs: Vec<Value>, context: &mut Context) -> Value {
+        // The end of a residual block, with its activation.
+        let gate = context.behind.and_then(Activation::gate);
+        if let ([Value::Pictures(a), Value::Pictures(b)], Some(gate)) = (&inputs[..], gate)
+            && let Some(sum) = kernel::add(a, b, gate)
+        {
+            context.behind = None;
+            return Value::Pictures(sum);
+        }
         let sum = |left, right| match (left, right) {
-            (Value::Pictures(a), Value::Pictures(b)) => Value::Pictures(kernel::add(&a, &b).unwrap_or_else(|| a + b)),
+            (Value::Pictures(a), Value::Pictures(b)) => {
+                Value::Pictures(kernel::add(&a, &b, Gate::Linear).unwrap_or_else(|| a + b))
+            }
             (left, right) => zip_values!(left, right, a, b => a + b),
         };
         let merged = inputs.into_iter().reduce(sum);

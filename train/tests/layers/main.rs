@@ -7,4 +7,5 @@ mod folder;
 mod own;
 mod parity;
 mod shapes;
+mod statistics;
 mod zoo;
