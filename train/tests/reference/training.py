@@ -181,6 +181,7 @@ def arcface(x):
     x = x.clamp(-1 + 1e-6, 1 - 1e-6)
     own = x.gather(1, classes[:, None])
     moved = torch.cos(torch.acos(own) + 0.5)
+    moved = torch.where(own > math.cos(math.pi - 0.5), moved, own - 0.5 * math.sin(0.5))
     logits = torch.where(hot > 0, moved, x) * 64.0
     return F.cross_entropy(logits, classes, reduction="none")
 

@@ -60,3 +60,20 @@ fn every_loss_and_its_gradient_are_the_reference_s() {
         close(&format!("gradient of {name}"), &found, &floats(&expected["losses"][name]["gradient"]));
     }
 }
+
+#[test]
+fn arcface_costs_less_the_nearer_its_own_class_is() {
+    let device = Device::flex();
+    let costs: Vec<f32> = (-199..200)
+        .map(|own| {
+            let cosines = Tensor::<1>::from_floats([own as f32 / 200.0, 0.1, -0.3], &device);
+            let truth = Value::from_flat(Tensor::from_floats([0.0], &device), 1, &[1]).unwrap();
+            let loss = ArcFace { margin: 0.5, scale: 4.0 };
+            loss.call(truth, Value::from_flat(cosines, 1, &[3]).unwrap()).into_scalar::<f32>()
+        })
+        .collect();
+    // Beyond an angle of π − margin as well: a plain cos(angle + margin) would cost less again there.
+    for (place, pair) in costs.windows(2).enumerate() {
+        assert!(pair[1] < pair[0], "{} at {}", pair[1] - pair[0], (place as f32 - 199.0) / 200.0);
+    }
+}
