@@ -52,7 +52,7 @@ pub mod prelude {
     pub use crate::graph::{Apply, Input, LayerRef, Symbol};
     pub use crate::initializer::Initializer;
     pub use crate::layer::*;
-    pub use crate::model::{Model, Sequential};
+    pub use crate::model::{Compile, Evaluate, Fit, History, Model, Predict, Sequential};
     pub use crate::regularizer::Regularizer;
     pub use crate::shape::{Padding, Pair};
 }

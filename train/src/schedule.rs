@@ -28,12 +28,22 @@ pub enum Schedule {
         boundaries: Vec<usize>,
         values: Vec<f32>,
     },
+    /// Rises evenly over `steps` to the first rate of what comes behind it, which then begins (Goyal et al. 2017, §2.2).
+    WarmUp {
+        steps: usize,
+        then: Box<Schedule>,
+    },
 }
 
 impl Schedule {
     /// From `initial` to nothing over so many steps.
     pub fn cosine(initial: f32, steps: usize) -> Self {
         Schedule::Cosine { initial, last: 0.0, steps, warm_up: 0 }
+    }
+
+    /// Behind a warm-up of so many steps.
+    pub fn warm_up(self, steps: usize) -> Self {
+        Schedule::WarmUp { steps, then: Box::new(self) }
     }
 
     /// Of a step, counted from 0.
@@ -47,6 +57,8 @@ impl Schedule {
                 let way = (step - warm_up) as f32 / steps.saturating_sub(*warm_up).max(1) as f32;
                 last + (initial - last) * 0.5 * (1.0 + (PI * way.min(1.0)).cos())
             }
+            Schedule::WarmUp { steps, then } if step < *steps => then.rate(0) * (step + 1) as f32 / (*steps + 1) as f32,
+            Schedule::WarmUp { steps, then } => then.rate(step - steps),
             Schedule::Exponential { initial, rate, every, staircase } => {
                 let way = step as f32 / (*every).max(1) as f32;
                 initial * rate.powf(if *staircase { way.floor() } else { way })
@@ -75,6 +87,15 @@ mod tests {
         let rates: Vec<f32> = (0..=20).map(|step| schedule.rate(step)).collect();
         assert!((rates[0] - 0.2).abs() < 1e-6 && (rates[4] - 1.0).abs() < 1e-6);
         assert!((rates[9] - 0.55).abs() < 1e-6 && (rates[14] - 0.1).abs() < 1e-6 && (rates[20] - 0.1).abs() < 1e-6);
+    }
+
+    #[test]
+    fn a_warm_up_rises_to_where_the_other_schedule_begins() {
+        let stairs = Schedule::Exponential { initial: 0.8, rate: 0.5, every: 2, staircase: true };
+        let rates: Vec<f32> = (0..7).map(|step| stairs.clone().warm_up(3).rate(step)).collect();
+        for (rate, expected) in rates.iter().zip([0.2, 0.4, 0.6, 0.8, 0.8, 0.4, 0.4]) {
+            assert!((rate - expected).abs() < 1e-6, "{rates:?}");
+        }
     }
 
     #[test]

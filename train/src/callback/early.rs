@@ -15,6 +15,7 @@ pub struct EarlyStopping {
     min_delta: f32,
     patience: usize,
     restore_best_weights: bool,
+    start_from_epoch: usize,
     best: Option<f32>,
     waited: usize,
     weights: Vec<Tensor<1>>,
@@ -28,6 +29,7 @@ impl EarlyStopping {
             min_delta: 0.0,
             patience,
             restore_best_weights: false,
+            start_from_epoch: 0,
             best: None,
             waited: 0,
             weights: Vec::new(),
@@ -44,6 +46,18 @@ impl EarlyStopping {
         self
     }
 
+    /// What has to be reached at least: epochs that are no better count as ones without a better value.
+    pub fn baseline(mut self, value: f32) -> Self {
+        self.best = Some(value);
+        self
+    }
+
+    /// Epochs before this one, counted from 0, are not looked at.
+    pub fn start_from_epoch(mut self, epoch: usize) -> Self {
+        self.start_from_epoch = epoch;
+        self
+    }
+
     /// Ends with the weights of the best epoch.
     pub fn restore_best_weights(mut self, restore: bool) -> Self {
         self.restore_best_weights = restore;
@@ -52,8 +66,11 @@ impl EarlyStopping {
 }
 
 impl Callback for EarlyStopping {
-    fn epoch_end(&mut self, _epoch: usize, logs: &Logs, training: &mut Training) -> Result<()> {
-        let Some(value) = find(logs, &self.monitor) else { return Ok(()) };
+    fn epoch_end(&mut self, epoch: usize, logs: &Logs, training: &mut Training) -> Result<()> {
+        if epoch < self.start_from_epoch {
+            return Ok(());
+        }
+        let value = find(logs, &self.monitor, "EarlyStopping")?;
         if self.best.is_none_or(|best| self.mode.better(value, best, self.min_delta)) {
             (self.best, self.waited) = (Some(value), 0);
             if self.restore_best_weights {

@@ -2,6 +2,7 @@
 
 mod checkpoint;
 mod csv;
+mod curves;
 mod early;
 mod plateau;
 mod progress;
@@ -12,11 +13,12 @@ use std::path::PathBuf;
 use burn::tensor::Tensor;
 use serde_json::Value as Json;
 
-use crate::Result;
 use crate::model::{Logs, Model};
+use crate::{Error, Result};
 
 pub use checkpoint::ModelCheckpoint;
 pub use csv::CsvLogger;
+pub use curves::Curves;
 pub use early::EarlyStopping;
 pub use plateau::ReduceLrOnPlateau;
 pub(crate) use progress::bar;
@@ -98,16 +100,23 @@ impl Mode {
         if grows { Mode::Max } else { Mode::Min }
     }
 
-    /// By more than `delta`.
+    /// By more than `delta`; any number is better than none.
     fn better(self, value: f32, best: f32, delta: f32) -> bool {
         match self {
+            _ if best.is_nan() => !value.is_nan(),
             Mode::Min => value < best - delta,
             Mode::Max => value > best + delta,
         }
     }
 }
 
-/// The value of a name, where it was measured.
-fn find(logs: &Logs, name: &str) -> Option<f32> {
-    logs.iter().find(|(own, _)| own == name).map(|(_, value)| *value)
+/// The value of a name that a callback watches.
+///
+/// # Errors
+/// Where nothing of that name is measured: else it would be watched in vain until the end.
+fn find(logs: &Logs, name: &str, callback: &str) -> Result<f32> {
+    logs.iter().find(|(own, _)| own == name).map(|(_, value)| *value).ok_or_else(|| {
+        let names: Vec<&str> = logs.iter().map(|(name, _)| name.as_str()).collect();
+        Error::Model(format!("{callback} watches {name}, but only {} are measured", names.join(", ")))
+    })
 }

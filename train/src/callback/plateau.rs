@@ -14,14 +14,27 @@ pub struct ReduceLrOnPlateau {
     patience: usize,
     min_delta: f32,
     min_rate: f32,
+    mode: Mode,
+    cooldown: usize,
     best: Option<f32>,
     waited: usize,
+    resting: usize,
 }
 
 impl ReduceLrOnPlateau {
     pub fn new(monitor: &str) -> Self {
-        let (factor, patience, min_delta, min_rate) = (0.1, 10, 1e-4, 0.0);
-        ReduceLrOnPlateau { monitor: monitor.into(), factor, patience, min_delta, min_rate, best: None, waited: 0 }
+        ReduceLrOnPlateau {
+            monitor: monitor.into(),
+            factor: 0.1,
+            patience: 10,
+            min_delta: 1e-4,
+            min_rate: 0.0,
+            mode: Mode::of(monitor),
+            cooldown: 0,
+            best: None,
+            waited: 0,
+            resting: 0,
+        }
     }
 
     pub fn factor(mut self, factor: f32) -> Self {
@@ -34,6 +47,23 @@ impl ReduceLrOnPlateau {
         self
     }
 
+    /// Less than this is no better value; 1e-4 unless set.
+    pub fn min_delta(mut self, delta: f32) -> Self {
+        self.min_delta = delta;
+        self
+    }
+
+    pub fn mode(mut self, mode: Mode) -> Self {
+        self.mode = mode;
+        self
+    }
+
+    /// Epochs after each lowering in which nothing is counted.
+    pub fn cooldown(mut self, epochs: usize) -> Self {
+        self.cooldown = epochs;
+        self
+    }
+
     pub fn min_rate(mut self, rate: f32) -> Self {
         self.min_rate = rate;
         self
@@ -42,14 +72,21 @@ impl ReduceLrOnPlateau {
 
 impl Callback for ReduceLrOnPlateau {
     fn epoch_end(&mut self, _epoch: usize, logs: &Logs, training: &mut Training) -> Result<()> {
-        let Some(value) = find(logs, &self.monitor) else { return Ok(()) };
-        if self.best.is_none_or(|best| Mode::of(&self.monitor).better(value, best, self.min_delta)) {
+        let value = find(logs, &self.monitor, "ReduceLrOnPlateau")?;
+        if self.resting > 0 {
+            self.resting -= 1;
+            self.waited = 0;
+        }
+        if self.best.is_none_or(|best| self.mode.better(value, best, self.min_delta)) {
             (self.best, self.waited) = (Some(value), 0);
+            return Ok(());
+        }
+        if self.resting > 0 {
             return Ok(());
         }
         self.waited += 1;
         if self.waited >= self.patience {
-            self.waited = 0;
+            (self.waited, self.resting) = (0, self.cooldown);
             let rate = training.model.learning_rate()?;
             if rate > self.min_rate {
                 training.model.scale_learning_rate(self.factor.max(self.min_rate / rate))?;
@@ -59,11 +96,12 @@ impl Callback for ReduceLrOnPlateau {
     }
 
     fn state(&self) -> Json {
-        json!({ "best": self.best, "waited": self.waited })
+        json!({ "best": self.best, "waited": self.waited, "resting": self.resting })
     }
 
     fn restore(&mut self, state: &Json) {
         self.best = state["best"].as_f64().map(|best| best as f32);
         self.waited = state["waited"].as_u64().unwrap_or(0) as usize;
+        self.resting = state["resting"].as_u64().unwrap_or(0) as usize;
     }
 }

@@ -56,6 +56,14 @@ impl Callback for Progress {
         }
         Lines.epoch_end(epoch, logs, training)
     }
+
+    fn train_end(&mut self, _training: &mut Training) -> Result<()> {
+        // Where the training ended in the middle of an epoch.
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+        }
+        Ok(())
+    }
 }
 
 impl Callback for Lines {

@@ -11,6 +11,7 @@ use crate::data::crops::Crops;
 use crate::data::folder;
 use crate::data::pictures::{Pictures, Size};
 use crate::data::read::Skipped;
+use crate::interrupt::on_ctrl_c;
 use crate::task::classify::{Classified, Classify};
 
 /// Train a network that tells pictures apart
@@ -93,10 +94,11 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         seed: args.seed,
         device: args.device.clone(),
         out: args.out.clone(),
+        stop: on_ctrl_c()?,
     };
     let callbacks: Vec<Box<dyn Callback>> =
         vec![Box::new(Progress::new()), Box::new(CsvLogger::new(args.out.join("history.csv")))];
-    let done = task.run(train, &val, callbacks)?;
+    let Some(done) = task.run(train, &val, callbacks)? else { return Ok(super::ended_early()) };
     print_outcome(args, &done);
     for line in skipped.lines() {
         eprintln!("{line}");

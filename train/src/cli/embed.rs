@@ -10,6 +10,7 @@ use crate::callback::{Callback, CsvLogger, Progress};
 use crate::data::folder;
 use crate::data::pictures::Size;
 use crate::data::read::Skipped;
+use crate::interrupt::on_ctrl_c;
 use crate::loss::Mining;
 use crate::measure::Roc;
 use crate::task::embed::Embed;
@@ -122,10 +123,11 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         seed: args.seed,
         device: args.device.clone(),
         out: args.out.clone(),
+        stop: on_ctrl_c()?,
     };
     let callbacks: Vec<Box<dyn Callback>> =
         vec![Box::new(Progress::new()), Box::new(CsvLogger::new(args.out.join("history.csv")))];
-    let done = task.run(train, &unseen, callbacks)?;
+    let Some(done) = task.run(train, &unseen, callbacks)? else { return Ok(super::ended_early()) };
     println!("parameters     {}", done.parameters);
     println!("device         {}", done.device);
     println!("pairs          {} of {} people never seen", done.pairs, args.unseen);

@@ -48,6 +48,12 @@ pub fn main() -> ExitCode {
     })
 }
 
+/// What a training says that Ctrl-C ended.
+fn ended_early() -> ExitCode {
+    eprintln!("wayside-train: ended early; the same command goes on from there");
+    ExitCode::from(130)
+}
+
 /// The networks by name, so that help explains each and a wrong one is refused with all of them.
 fn networks() -> PossibleValuesParser {
     zoo::NAMES.iter().map(|(name, what)| PossibleValue::new(*name).help(*what)).collect::<Vec<_>>().into()

@@ -29,8 +29,10 @@ impl Loss for ArcFace {
         let labels: Tensor<2, Int> = truth.into_flat().reshape([batch, 1]).int();
         let own = cosines.clone().gather(1, labels.clone());
         let sine = own.clone().mul(own.clone()).neg().add_scalar(1.0).sqrt();
-        // cos(angle + margin)
+        // cos(angle + margin); where that would be beyond π and grow again, the authors' code goes on in a straight line.
         let moved = own.clone().mul_scalar(self.margin.cos()) - sine.mul_scalar(self.margin.sin());
+        let beyond = own.clone().lower_elem(-self.margin.cos());
+        let moved = moved.mask_where(beyond, own.clone().sub_scalar(self.margin * self.margin.sin()));
         let numbers = Tensor::<1, Int>::arange(0..classes as i64, &cosines.device()).reshape([1, classes]);
         let hot = labels.clone().expand([batch, classes]).equal(numbers.expand([batch, classes])).float();
         let logits = (cosines + hot * (moved - own)).mul_scalar(self.scale);
@@ -43,6 +45,7 @@ impl Loss for ArcFace {
             _ => Err(format!("has the shape {truth:?} and the output {output:?}: a label and cosines are needed")),
         }
     }
+
     fn check(&self, truth: &ArrayD<f32>, output: &[usize]) -> Result<(), String> {
         check_classes(truth, output.last().copied().unwrap_or(1))
     }

@@ -30,6 +30,8 @@ pub struct CategoricalCrossentropy {
 pub struct SparseCategoricalCrossentropy {
     /// The outputs are before the softmax.
     pub from_logits: bool,
+    /// Truth is moved this far towards all classes alike.
+    pub label_smoothing: f32,
 }
 
 impl Loss for BinaryCrossentropy {
@@ -41,7 +43,7 @@ impl Loss for BinaryCrossentropy {
             (log_sigmoid(output.clone()), log_sigmoid(output.neg()))
         } else {
             let output = output.clamp(EPSILON, 1.0 - EPSILON);
-            (output.clone().add_scalar(EPSILON).log(), output.neg().add_scalar(1.0 + EPSILON).log())
+            (output.clone().log(), output.neg().add_scalar(1.0).log())
         };
         mean_of_rows((truth.clone() * yes + truth.neg().add_scalar(1.0) * no).neg())
     }
@@ -63,7 +65,14 @@ impl Loss for SparseCategoricalCrossentropy {
         let (output, _) = by_class(prediction);
         let places = output.dims()[0];
         let labels: Tensor<2, Int> = truth.into_flat().reshape([places, 1]).int();
-        per_sample(logarithms(output, self.from_logits).gather(1, labels).neg(), batch)
+        let logarithms = logarithms(output, self.from_logits);
+        let own = logarithms.clone().gather(1, labels);
+        let smooth = self.label_smoothing;
+        let each = match smooth {
+            0.0 => own,
+            _ => own.mul_scalar(1.0 - smooth) + logarithms.mean_dim(1).mul_scalar(smooth),
+        };
+        per_sample(each.neg(), batch)
     }
 
     fn fits(&self, truth: &[usize], output: &[usize]) -> Result<(), String> {

@@ -10,6 +10,7 @@ use std::fmt::Debug;
 use burn::tensor::Tensor;
 use ndarray::ArrayD;
 
+use crate::Error;
 use crate::value::Value;
 
 pub use arcface::ArcFace;
@@ -76,6 +77,42 @@ fn check_classes(truth: &ArrayD<f32>, classes: usize) -> Result<(), String> {
     match truth.iter().find(|&&class| !(class >= 0.0 && class < classes as f32 && class.fract() == 0.0)) {
         Some(class) => Err(format!("holds {class}: numbers of classes, 0 to {}, are needed", classes - 1)),
         None => Ok(()),
+    }
+}
+
+/// By Keras' name, with Keras' defaults.
+pub fn by_name(name: &str) -> Result<Box<dyn Loss>, Error> {
+    Ok(match name {
+        "mse" | "mean_squared_error" => Box::new(MeanSquaredError),
+        "mae" | "mean_absolute_error" => Box::new(MeanAbsoluteError),
+        "huber" => Box::new(Huber::default()),
+        "binary_crossentropy" => Box::new(BinaryCrossentropy::default()),
+        "categorical_crossentropy" => Box::new(CategoricalCrossentropy::default()),
+        "sparse_categorical_crossentropy" => Box::new(SparseCategoricalCrossentropy::default()),
+        other => {
+            return Err(Error::Model(format!(
+                "no loss {other}: mse, mae, huber, binary_crossentropy, categorical_crossentropy, \
+                 sparse_categorical_crossentropy"
+            )));
+        }
+    })
+}
+
+impl Loss for Box<dyn Loss> {
+    fn call(&self, truth: Value, prediction: Value) -> Tensor<1> {
+        (**self).call(truth, prediction)
+    }
+
+    fn fits(&self, truth: &[usize], output: &[usize]) -> Result<(), String> {
+        (**self).fits(truth, output)
+    }
+
+    fn reduction(&self) -> Reduction {
+        (**self).reduction()
+    }
+
+    fn check(&self, truth: &ArrayD<f32>, output: &[usize]) -> Result<(), String> {
+        (**self).check(truth, output)
     }
 }
 

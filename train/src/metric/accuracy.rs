@@ -2,7 +2,14 @@
 
 use ndarray::ArrayViewD;
 
-use super::{Mean, Metric, samples};
+use super::{Mean, Metric, samples, yes_or_class};
+
+/// Keras' "accuracy": that of yes and no where there is one output, of the number of a class where the truth is one number, of
+/// one-hot truth otherwise.
+#[derive(Debug, Clone, Default)]
+pub struct Accuracy {
+    mean: Mean,
+}
 
 /// Each output is yes above `threshold`.
 #[derive(Debug, Clone)]
@@ -39,6 +46,46 @@ impl Default for BinaryAccuracy {
 impl TopK {
     pub fn new(k: usize) -> Self {
         TopK { k, mean: Mean::default() }
+    }
+}
+
+impl Metric for Accuracy {
+    fn name(&self) -> String {
+        "accuracy".into()
+    }
+
+    fn update(&mut self, truth: ArrayViewD<f32>, prediction: ArrayViewD<f32>, weights: &[f32]) {
+        for ((truth, answer), &weight) in samples(&truth).zip(samples(&prediction)).zip(weights) {
+            let right = match (truth.as_slice(), answer.as_slice()) {
+                ([truth], [answer]) => (*truth > 0.5) == (*answer > 0.5),
+                ([class], answer) => *class as usize == largest(answer),
+                (hot, answer) => largest(hot) == largest(answer),
+            };
+            self.mean.add(f64::from(u8::from(right)), f64::from(weight));
+        }
+    }
+
+    fn value(&self) -> f32 {
+        self.mean.value()
+    }
+
+    fn reset(&mut self) {
+        self.mean = Mean::default();
+    }
+
+    fn state(&self) -> Vec<f64> {
+        self.mean.state()
+    }
+
+    fn restore(&mut self, state: &[f64]) {
+        self.mean.restore(state);
+    }
+
+    fn fits(&self, truth: &[usize], output: &[usize]) -> Result<(), String> {
+        match output {
+            [_] => yes_or_class(truth, output),
+            _ => Err(format!("has the shape {truth:?}, the output {output:?}: one answer for each sample is needed")),
+        }
     }
 }
 
@@ -191,6 +238,22 @@ fn largest(values: &[f32]) -> usize {
 mod tests {
     use super::*;
     use ndarray::array;
+
+    #[test]
+    fn accuracy_goes_by_the_shapes_as_in_keras() {
+        let cases = [
+            (array![[1.0_f32], [0.0]].into_dyn(), array![[0.9_f32], [0.6]].into_dyn()),
+            (array![[1.0_f32], [2.0]].into_dyn(), array![[0.1_f32, 0.7, 0.2], [0.5, 0.3, 0.2]].into_dyn()),
+            (array![[0.0_f32, 1.0], [0.0, 1.0]].into_dyn(), array![[0.4_f32, 0.6], [0.9, 0.1]].into_dyn()),
+        ];
+        for (truth, answer) in cases {
+            let mut accuracy = Accuracy::default();
+            accuracy.fits(&truth.shape()[1..], &answer.shape()[1..]).unwrap();
+            accuracy.update(truth.view(), answer.view(), &[3.0, 1.0]);
+            assert!((accuracy.value() - 0.75).abs() < 1e-6, "{truth}: {}", accuracy.value());
+        }
+        assert!(Accuracy::default().fits(&[2], &[3]).unwrap_err().contains("[2]"));
+    }
 
     #[test]
     fn accuracies_count_right_answers_by_weight() {

@@ -2,7 +2,7 @@
 
 use ndarray::ArrayViewD;
 
-use super::Metric;
+use super::{Metric, yes_or_class};
 
 #[derive(Debug, Clone, Copy, Default)]
 struct Counts {
@@ -22,11 +22,21 @@ impl Counts {
         }
     }
 
-    fn add(&mut self, threshold: f32, truth: &ArrayViewD<f32>, prediction: &ArrayViewD<f32>, weights: &[f32]) {
+    fn add(&mut self, of: Of, truth: &ArrayViewD<f32>, prediction: &ArrayViewD<f32>, weights: &[f32]) {
         for ((truth, answer), &weight) in truth.outer_iter().zip(prediction.outer_iter()).zip(weights) {
-            for (&truth, &answer) in truth.iter().zip(answer.iter()) {
+            // The number of a class stands for a one in its place.
+            let number = (truth.len() == 1 && answer.len() > 1).then(|| truth.iter().next().copied()).flatten();
+            let mut truths = truth.iter();
+            for (class, &answer) in answer.iter().enumerate() {
+                let truth = match number {
+                    Some(number) => number as usize == class,
+                    None => truths.next().is_some_and(|&truth| truth > 0.5),
+                };
+                if of.class.is_some_and(|wanted| wanted != class) {
+                    continue;
+                }
                 let weight = f64::from(weight);
-                match (truth > 0.5, answer > threshold) {
+                match (truth, answer > of.threshold) {
                     (true, true) => self.hits += weight,
                     (false, true) => self.false_alarms += weight,
                     (true, false) => self.misses += weight,
@@ -37,39 +47,69 @@ impl Counts {
     }
 }
 
-/// Part of the yes answers that are right.
-#[derive(Debug, Clone)]
+/// What counts as a yes.
+#[derive(Debug, Clone, Copy)]
+struct Of {
+    threshold: f32,
+    /// Only this output, Keras' class_id.
+    class: Option<usize>,
+}
+
+impl Default for Of {
+    fn default() -> Self {
+        Of { threshold: 0.5, class: None }
+    }
+}
+
+/// Part of the yes answers that are right. Truth is 0 or 1 for each output, or the number of a class.
+#[derive(Debug, Clone, Default)]
 pub struct Precision {
-    pub threshold: f32,
+    of: Of,
     counts: Counts,
 }
 
-/// Part of the true ones that are found.
-#[derive(Debug, Clone)]
+/// Part of the true ones that are found. Truth is 0 or 1 for each output, or the number of a class.
+#[derive(Debug, Clone, Default)]
 pub struct Recall {
-    pub threshold: f32,
+    of: Of,
     counts: Counts,
 }
 
-impl Default for Precision {
-    fn default() -> Self {
-        Precision { threshold: 0.5, counts: Counts::default() }
-    }
-}
+macro_rules! arguments {
+    ($name:ident) => {
+        impl $name {
+            pub fn new() -> Self {
+                Self::default()
+            }
 
-impl Default for Recall {
-    fn default() -> Self {
-        Recall { threshold: 0.5, counts: Counts::default() }
-    }
+            /// Outputs above this are a yes; 0.5 unless set.
+            pub fn threshold(mut self, threshold: f32) -> Self {
+                self.of.threshold = threshold;
+                self
+            }
+
+            /// Looks at one class only.
+            pub fn class_id(mut self, class: usize) -> Self {
+                self.of.class = Some(class);
+                self
+            }
+        }
+    };
 }
+arguments!(Precision);
+arguments!(Recall);
 
 impl Metric for Precision {
     fn name(&self) -> String {
-        "precision".into()
+        named("precision", self.of)
+    }
+
+    fn fits(&self, truth: &[usize], output: &[usize]) -> Result<(), String> {
+        yes_or_class(truth, output)
     }
 
     fn update(&mut self, truth: ArrayViewD<f32>, prediction: ArrayViewD<f32>, weights: &[f32]) {
-        self.counts.add(self.threshold, &truth, &prediction, weights);
+        self.counts.add(self.of, &truth, &prediction, weights);
     }
 
     fn value(&self) -> f32 {
@@ -91,11 +131,15 @@ impl Metric for Precision {
 
 impl Metric for Recall {
     fn name(&self) -> String {
-        "recall".into()
+        named("recall", self.of)
+    }
+
+    fn fits(&self, truth: &[usize], output: &[usize]) -> Result<(), String> {
+        yes_or_class(truth, output)
     }
 
     fn update(&mut self, truth: ArrayViewD<f32>, prediction: ArrayViewD<f32>, weights: &[f32]) {
-        self.counts.add(self.threshold, &truth, &prediction, weights);
+        self.counts.add(self.of, &truth, &prediction, weights);
     }
 
     fn value(&self) -> f32 {
@@ -115,6 +159,11 @@ impl Metric for Recall {
     }
 }
 
+/// Several classes are told apart: `precision_2`.
+fn named(name: &str, of: Of) -> String {
+    of.class.map_or_else(|| name.to_owned(), |class| format!("{name}_{class}"))
+}
+
 fn part(hits: f64, others: f64) -> f32 {
     if hits + others == 0.0 { 0.0 } else { (hits / (hits + others)) as f32 }
 }
@@ -123,6 +172,19 @@ fn part(hits: f64, others: f64) -> f32 {
 mod tests {
     use super::*;
     use ndarray::array;
+
+    #[test]
+    fn of_one_class_by_its_number() {
+        let answer = array![[0.6_f32, 0.4], [0.7, 0.3], [0.2, 0.8]].into_dyn();
+        let truth = array![[0.0_f32], [1.0], [1.0]].into_dyn();
+        let mut precision = Precision::new().class_id(0);
+        precision.update(truth.view(), answer.view(), &[1.0; 3]);
+        let mut recall = Recall::new().class_id(1).threshold(0.25);
+        recall.update(truth.view(), answer.view(), &[1.0; 3]);
+        assert_eq!((precision.name(), precision.value()), ("precision_0".into(), 0.5));
+        assert_eq!((recall.name(), recall.value()), ("recall_1".into(), 1.0));
+        assert!(recall.fits(&[1], &[2]).is_ok() && recall.fits(&[3], &[2]).is_err());
+    }
 
     #[test]
     fn precision_and_recall_gather_over_batches() {

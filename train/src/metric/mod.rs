@@ -9,8 +9,11 @@ use std::fmt::Debug;
 
 use ndarray::ArrayViewD;
 
-pub use accuracy::{BinaryAccuracy, CategoricalAccuracy, SparseCategoricalAccuracy, TopK};
-pub use auc::Auc;
+use crate::Error;
+use crate::loss::{MeanAbsoluteError, MeanSquaredError};
+
+pub use accuracy::{Accuracy, BinaryAccuracy, CategoricalAccuracy, SparseCategoricalAccuracy, TopK};
+pub use auc::{Auc, Curve};
 pub use counts::{Precision, Recall};
 pub use mean::MeanOf;
 
@@ -38,6 +41,67 @@ pub trait Metric: Debug + Send {
     /// Whether a truth of this shape (without the batch) fits an output of that one; why not, to end "the truth …".
     fn fits(&self, truth: &[usize], output: &[usize]) -> Result<(), String> {
         if truth == output { Ok(()) } else { Err(format!("has the shape {truth:?}, the output {output:?}")) }
+    }
+}
+
+/// For metrics of yes and no: as many truths as outputs, or the number of a class.
+fn yes_or_class(truth: &[usize], output: &[usize]) -> Result<(), String> {
+    match (truth, output) {
+        ([1], [_]) => Ok(()),
+        _ if truth == output => Ok(()),
+        _ => Err(format!("has the shape {truth:?}, the output {output:?}")),
+    }
+}
+
+/// By Keras' name, with Keras' defaults.
+pub fn by_name(name: &str) -> Result<Box<dyn Metric>, Error> {
+    Ok(match name {
+        "accuracy" | "acc" => Box::new(Accuracy::default()),
+        "binary_accuracy" => Box::new(BinaryAccuracy::default()),
+        "categorical_accuracy" => Box::new(CategoricalAccuracy::default()),
+        "sparse_categorical_accuracy" => Box::new(SparseCategoricalAccuracy::default()),
+        "top_k_categorical_accuracy" | "sparse_top_k_categorical_accuracy" => Box::new(TopK::new(5)),
+        "precision" => Box::new(Precision::default()),
+        "recall" => Box::new(Recall::default()),
+        "auc" => Box::new(Auc::default()),
+        "mse" | "mean_squared_error" => Box::new(MeanOf::new(name, MeanSquaredError)),
+        "mae" | "mean_absolute_error" => Box::new(MeanOf::new(name, MeanAbsoluteError)),
+        other => {
+            return Err(Error::Model(format!(
+                "no metric {other}: accuracy, binary_accuracy, categorical_accuracy, sparse_categorical_accuracy, \
+                 top_k_categorical_accuracy, precision, recall, auc, mse, mae"
+            )));
+        }
+    })
+}
+
+impl Metric for Box<dyn Metric> {
+    fn name(&self) -> String {
+        (**self).name()
+    }
+
+    fn update(&mut self, truth: ArrayViewD<f32>, prediction: ArrayViewD<f32>, weights: &[f32]) {
+        (**self).update(truth, prediction, weights);
+    }
+
+    fn value(&self) -> f32 {
+        (**self).value()
+    }
+
+    fn reset(&mut self) {
+        (**self).reset();
+    }
+
+    fn state(&self) -> Vec<f64> {
+        (**self).state()
+    }
+
+    fn restore(&mut self, state: &[f64]) {
+        (**self).restore(state);
+    }
+
+    fn fits(&self, truth: &[usize], output: &[usize]) -> Result<(), String> {
+        (**self).fits(truth, output)
     }
 }
 

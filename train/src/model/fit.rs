@@ -15,7 +15,7 @@ use crate::callback::{Batches, Callback, Training};
 use crate::data::{Arrays, Batch, Dataset};
 use crate::{Error, Result};
 
-/// The arguments of [`Model::fit`], with Keras' defaults.
+/// The arguments of [`Model::fit`], with Keras' defaults; only `verbose` is 0 where nothing else is said.
 pub struct Fit<'a> {
     pub(super) batch_size: usize,
     pub(super) epochs: usize,

@@ -131,7 +131,7 @@ impl Model {
             let squares = gradients.iter().map(|(_, it)| it.clone().mul(it.clone()).sum());
             if let Some(sum) = squares.reduce(|a, b| a + b) {
                 let norm = sum.sqrt();
-                let factor = norm.clone().clamp_max(limit) / norm.add_scalar(1e-12);
+                let factor = optimizer::shortening(norm, limit);
                 gradients = gradients.into_iter().map(|(index, it)| (index, it * factor.clone())).collect();
             }
         }
@@ -141,7 +141,7 @@ impl Model {
             let parameter = &mut self.parameters[index];
             let step = Step { rate, number: compiled.step, spec: &parameter.spec };
             let slots = compiled.slots.entry(parameter.name.clone()).or_default();
-            let value = optimizer::apply(&*compiled.optimizer, parameter.value.clone(), gradient, slots, &step);
+            let value = optimizer::apply(&*compiled.optimizer, parameter.value.extract(), gradient, slots, &step);
             parameter.value = match parameter.spec.constraint {
                 Some(constraint) => constraint.apply(value, &parameter.spec),
                 None => value,

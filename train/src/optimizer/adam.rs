@@ -9,9 +9,10 @@ use crate::schedule::Schedule;
 #[derive(Debug, Clone)]
 pub struct Adam {
     pub(super) settings: Settings,
-    beta_1: f32,
-    beta_2: f32,
+    beta_1: f64,
+    beta_2: f64,
     epsilon: f32,
+    amsgrad: bool,
 }
 
 /// Adam with decoupled weight decay; Keras' default is 0.004.
@@ -20,10 +21,16 @@ pub struct AdamW(Adam);
 
 impl Adam {
     pub fn new(learning_rate: impl Into<Schedule>) -> Self {
-        Adam { settings: Settings::new(learning_rate.into()), beta_1: 0.9, beta_2: 0.999, epsilon: 1e-7 }
+        Adam {
+            settings: Settings::new(learning_rate.into()),
+            beta_1: 0.9,
+            beta_2: 0.999,
+            epsilon: 1e-7,
+            amsgrad: false,
+        }
     }
 
-    pub fn betas(mut self, beta_1: f32, beta_2: f32) -> Self {
+    pub fn betas(mut self, beta_1: f64, beta_2: f64) -> Self {
         (self.beta_1, self.beta_2) = (beta_1, beta_2);
         self
     }
@@ -33,7 +40,25 @@ impl Adam {
         self
     }
 
+    /// Divides by the largest mean square so far (Reddi et al. 2018).
+    pub fn amsgrad(mut self, amsgrad: bool) -> Self {
+        self.amsgrad = amsgrad;
+        self
+    }
+
     super::settings!();
+}
+
+impl Default for Adam {
+    fn default() -> Self {
+        Adam::new(0.001)
+    }
+}
+
+impl Default for AdamW {
+    fn default() -> Self {
+        AdamW::new(0.001)
+    }
 }
 
 impl AdamW {
@@ -41,7 +66,7 @@ impl AdamW {
         AdamW(Adam::new(learning_rate).weight_decay(0.004))
     }
 
-    pub fn betas(self, beta_1: f32, beta_2: f32) -> Self {
+    pub fn betas(self, beta_1: f64, beta_2: f64) -> Self {
         AdamW(self.0.betas(beta_1, beta_2))
     }
 
@@ -51,6 +76,18 @@ impl AdamW {
 
     pub fn weight_decay(self, decay: f32) -> Self {
         AdamW(self.0.weight_decay(decay))
+    }
+
+    pub fn amsgrad(self, amsgrad: bool) -> Self {
+        AdamW(self.0.amsgrad(amsgrad))
+    }
+
+    pub fn clipnorm(self, norm: f32) -> Self {
+        AdamW(self.0.clipnorm(norm))
+    }
+
+    pub fn clipvalue(self, value: f32) -> Self {
+        AdamW(self.0.clipvalue(value))
     }
 
     pub fn global_clipnorm(self, norm: f32) -> Self {
@@ -68,14 +105,20 @@ impl Optimizer for Adam {
     }
 
     fn update(&self, value: Tensor<1>, gradient: Tensor<1>, slots: &mut Vec<Tensor<1>>, step: &Step) -> Tensor<1> {
-        let fade = |old: Tensor<1>, new: Tensor<1>, beta: f32| old.mul_scalar(beta) + new.mul_scalar(1.0 - beta);
+        let fade = |old: Tensor<1>, new: Tensor<1>, beta: f64| old.mul_scalar(beta) + new.mul_scalar(1.0 - beta);
         let mean = fade(take(slots, 0, &value), gradient.clone(), self.beta_1);
         let square = fade(take(slots, 1, &value), gradient.clone().mul(gradient), self.beta_2);
-        *slots = vec![mean.clone(), square.clone()];
-        let number = step.number as i32;
+        let mut kept = vec![mean.clone(), square.clone()];
+        let mut divisor = square;
+        if self.amsgrad {
+            divisor = take(slots, 2, &value).max_pair(divisor);
+            kept.push(divisor.clone());
+        }
+        *slots = kept;
+        let number = step.number as f64;
         // As a factor of the rate, so that epsilon stands beside the uncorrected root, as in Keras.
-        let rate = step.rate * (1.0 - self.beta_2.powi(number)).sqrt() / (1.0 - self.beta_1.powi(number));
-        value - mean.mul_scalar(rate) / square.sqrt().add_scalar(self.epsilon)
+        let rate = f64::from(step.rate) * (1.0 - self.beta_2.powf(number)).sqrt() / (1.0 - self.beta_1.powf(number));
+        value - mean.mul_scalar(rate) / divisor.sqrt().add_scalar(self.epsilon)
     }
 }
 

@@ -11,6 +11,7 @@ use burn::tensor::Tensor;
 
 use crate::parameter::Spec;
 use crate::schedule::Schedule;
+use crate::{Error, Result};
 
 pub use adam::{Adam, AdamW};
 pub use muon::Muon;
@@ -97,7 +98,7 @@ pub fn apply(
     let gradient = match (settings.clipnorm, settings.clipvalue) {
         (Some(norm), _) => {
             let length = gradient.clone().mul(gradient.clone()).sum().sqrt();
-            gradient * length.clone().clamp_max(norm).div(length.add_scalar(1e-12))
+            gradient * shortening(length, norm)
         }
         (None, Some(limit)) => gradient.clamp(-limit, limit),
         (None, None) => gradient,
@@ -109,7 +110,38 @@ pub fn apply(
     optimizer.update(value, gradient, slots, step)
 }
 
-/// The slot of this number; nothing at the first step.
+/// What brings a gradient of this length down to the limit.
+pub(crate) fn shortening(length: Tensor<1>, limit: f32) -> Tensor<1> {
+    length.clamp_min(limit).recip().mul_scalar(limit)
+}
+
+/// The slot of this number, nothing at the first step. It is taken out, so that it can be changed where it lies.
 fn take(slots: &mut [Tensor<1>], place: usize, like: &Tensor<1>) -> Tensor<1> {
-    slots.get(place).cloned().unwrap_or_else(|| like.zeros_like())
+    slots.get_mut(place).map_or_else(|| like.zeros_like(), |slot| slot.extract())
+}
+
+/// By Keras' name, with Keras' defaults.
+pub fn by_name(name: &str) -> Result<Box<dyn Optimizer>> {
+    Ok(match name {
+        "sgd" => Box::new(Sgd::default()),
+        "rmsprop" => Box::new(RmsProp::default()),
+        "adam" => Box::new(Adam::default()),
+        "adamw" => Box::new(AdamW::default()),
+        "muon" => Box::new(Muon::default()),
+        other => return Err(Error::Model(format!("no optimizer {other}: sgd, rmsprop, adam, adamw, muon"))),
+    })
+}
+
+impl Optimizer for Box<dyn Optimizer> {
+    fn name(&self) -> &'static str {
+        (**self).name()
+    }
+
+    fn settings(&self) -> &Settings {
+        (**self).settings()
+    }
+
+    fn update(&self, value: Tensor<1>, gradient: Tensor<1>, slots: &mut Vec<Tensor<1>>, step: &Step) -> Tensor<1> {
+        (**self).update(value, gradient, slots, step)
+    }
 }

@@ -36,6 +36,13 @@ impl Muon {
     super::settings!();
 }
 
+/// The authors' rates.
+impl Default for Muon {
+    fn default() -> Self {
+        Muon::new(0.02, 3e-4)
+    }
+}
+
 impl Optimizer for Muon {
     fn name(&self) -> &'static str {
         "Muon"

@@ -10,7 +10,7 @@ use crate::schedule::Schedule;
 #[derive(Debug, Clone)]
 pub struct RmsProp {
     settings: Settings,
-    rho: f32,
+    rho: f64,
     momentum: f32,
     epsilon: f32,
     centered: bool,
@@ -22,7 +22,7 @@ impl RmsProp {
         RmsProp { settings, rho: 0.9, momentum: 0.0, epsilon: 1e-7, centered: false }
     }
 
-    pub fn rho(mut self, rho: f32) -> Self {
+    pub fn rho(mut self, rho: f64) -> Self {
         self.rho = rho;
         self
     }
@@ -45,6 +45,12 @@ impl RmsProp {
     super::settings!();
 }
 
+impl Default for RmsProp {
+    fn default() -> Self {
+        RmsProp::new(0.001)
+    }
+}
+
 impl Optimizer for RmsProp {
     fn name(&self) -> &'static str {
         "RMSprop"
@@ -56,12 +62,20 @@ impl Optimizer for RmsProp {
 
     fn update(&self, value: Tensor<1>, gradient: Tensor<1>, slots: &mut Vec<Tensor<1>>, step: &Step) -> Tensor<1> {
         let fade = |old: Tensor<1>, new: Tensor<1>| old.mul_scalar(self.rho) + new.mul_scalar(1.0 - self.rho);
-        let square = fade(take(slots, 0, &value), gradient.clone().mul(gradient.clone()));
-        let mean = fade(take(slots, 1, &value), gradient.clone());
-        let spread = if self.centered { square.clone() - mean.clone().mul(mean.clone()) } else { square.clone() };
-        let increment = gradient.mul_scalar(step.rate) / spread.add_scalar(self.epsilon).sqrt();
-        let velocity = take(slots, 2, &value).mul_scalar(self.momentum) + increment;
-        *slots = vec![square, mean, velocity.clone()];
-        value - velocity
+        // Kept only where they are needed: the mean square, the mean where centred, the momentum.
+        let mut kept = vec![fade(take(slots, 0, &value), gradient.clone().mul(gradient.clone()))];
+        let mut spread = kept[0].clone();
+        if self.centered {
+            let mean = fade(take(slots, 1, &value), gradient.clone());
+            spread = spread - mean.clone().mul(mean.clone());
+            kept.push(mean);
+        }
+        let mut move_ = gradient.mul_scalar(step.rate) / spread.add_scalar(self.epsilon).sqrt();
+        if self.momentum > 0.0 {
+            move_ = take(slots, kept.len(), &value).mul_scalar(self.momentum) + move_;
+            kept.push(move_.clone());
+        }
+        *slots = kept;
+        value - move_
     }
 }

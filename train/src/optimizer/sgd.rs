@@ -32,6 +32,12 @@ impl Sgd {
     super::settings!();
 }
 
+impl Default for Sgd {
+    fn default() -> Self {
+        Sgd::new(0.01)
+    }
+}
+
 impl Optimizer for Sgd {
     fn name(&self) -> &'static str {
         "SGD"

@@ -1,6 +1,8 @@
 //! A network that tells pictures apart.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use super::{draw_curves, make_folder};
 use crate::callback::Callback;
@@ -31,6 +33,8 @@ pub struct Classify {
     pub device: String,
     /// Where the network, its checkpoint, curves and matrix go.
     pub out: PathBuf,
+    /// Ends the training early where it becomes true: see [`crate::interrupt`].
+    pub stop: Arc<AtomicBool>,
 }
 
 /// What came out.
@@ -44,8 +48,13 @@ pub struct Classified {
 }
 
 impl Classify {
-    /// Trains on one set and measures on the other.
-    pub fn run(&self, train: Pictures, val: &Pictures, callbacks: Vec<Box<dyn Callback>>) -> Result<Classified> {
+    /// Trains on one set and measures on the other. None where it was ended early.
+    pub fn run(
+        &self,
+        train: Pictures,
+        val: &Pictures,
+        callbacks: Vec<Box<dyn Callback>>,
+    ) -> Result<Option<Classified>> {
         make_folder(&self.out)?;
         let (device, device_name) = crate::device::open(&self.device)?;
         let mut model =
@@ -64,16 +73,20 @@ impl Classify {
             .epochs(self.epochs)
             .validation_data(val)
             .callbacks(callbacks)
-            .checkpoint(self.out.join("checkpoint.safetensors"));
+            .checkpoint(self.out.join("checkpoint.safetensors"))
+            .stop(self.stop.clone());
         if let Some(weights) = weights {
             fit = fit.class_weight(weights);
         }
         let history = model.fit(&train, fit)?;
+        if history.interrupted() {
+            return Ok(None);
+        }
         let answers = answers(&model, val, self.batch_size)?;
         let confusion = Confusion::of(&val.classes, &val.labels, &answers);
         self.write(&model, &history, &confusion)?;
         let (learning, kept) = model.count_parameters();
-        Ok(Classified { history, confusion, parameters: learning + kept, device: device_name })
+        Ok(Some(Classified { history, confusion, parameters: learning + kept, device: device_name }))
     }
 
     fn write(&self, model: &Model, history: &History, confusion: &Confusion) -> Result<()> {

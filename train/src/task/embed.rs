@@ -2,6 +2,8 @@
 //! 2015).
 
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use super::{draw_curves, make_folder};
 use crate::callback::Callback;
@@ -35,6 +37,8 @@ pub struct Embed {
     pub seed: u64,
     pub device: String,
     pub out: PathBuf,
+    /// Ends the training early where it becomes true: see [`crate::interrupt`].
+    pub stop: Arc<AtomicBool>,
 }
 
 /// What came out.
@@ -51,8 +55,13 @@ pub struct Embedded {
 }
 
 impl Embed {
-    /// Trains on people, measures on others.
-    pub fn run(&self, train: Pictures, unseen: &Pictures, callbacks: Vec<Box<dyn Callback>>) -> Result<Embedded> {
+    /// Trains on people, measures on others. None where it was ended early.
+    pub fn run(
+        &self,
+        train: Pictures,
+        unseen: &Pictures,
+        callbacks: Vec<Box<dyn Callback>>,
+    ) -> Result<Option<Embedded>> {
         make_folder(&self.out)?;
         let (device, device_name) = crate::device::open(&self.device)?;
         let shape = train.size.shape();
@@ -70,8 +79,12 @@ impl Embed {
             .epochs(self.epochs)
             .shuffle(false)
             .callbacks(callbacks)
-            .checkpoint(self.out.join("checkpoint.safetensors"));
+            .checkpoint(self.out.join("checkpoint.safetensors"))
+            .stop(self.stop.clone());
         let history = model.fit(&people, fit)?;
+        if history.interrupted() {
+            return Ok(None);
+        }
         let roc = self.measure(&model, unseen)?;
         draw_curves(&self.out.join("loss.svg"), "Triplet loss", "loss", &history, &["loss"])?;
         let curves = [("trained".to_owned(), &roc), ("before training".to_owned(), &before)];
@@ -82,7 +95,7 @@ impl Embed {
         model.export(self.out.join("model.onnx"), &options)?;
         let (learning, kept) = model.count_parameters();
         let pairs = unseen.labels.len() * (unseen.labels.len() - 1) / 2;
-        Ok(Embedded { history, roc, before, pairs, parameters: learning + kept, device: device_name })
+        Ok(Some(Embedded { history, roc, before, pairs, parameters: learning + kept, device: device_name }))
     }
 
     fn measure(&self, model: &Model, pictures: &Pictures) -> Result<Roc> {

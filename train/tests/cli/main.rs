@@ -81,6 +81,44 @@ fn a_network_is_trained_from_folders_and_corrupt_pictures_are_counted() {
 }
 
 #[test]
+fn ctrl_c_ends_a_training_which_the_same_command_takes_up_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, out) = (folder.path().join("data"), folder.path().join("out"));
+    colours(&data);
+    let (data, checkpoint) = (data.to_str().unwrap(), out.join("checkpoint.safetensors"));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_wayside-train"));
+    command.args([
+        "classify",
+        "--data",
+        data,
+        "--arch",
+        "plain_small",
+        "--input",
+        "32,32,3",
+        "--epochs",
+        "100000",
+        "-o",
+    ]);
+    let mut child = command.arg(&out).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    while !checkpoint.exists() {
+        assert!(child.try_wait().unwrap().is_none(), "it ended before the first epoch");
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130));
+    assert!(text(&output.stderr).contains("ended early"), "{}", text(&output.stderr));
+    assert!(checkpoint.exists() && !out.join("model.onnx").exists());
+    let epochs = std::fs::read_to_string(out.join("history.csv")).unwrap().lines().count();
+    let more = epochs.to_string();
+    let arguments =
+        ["classify", "--data", data, "--arch", "plain_small", "--input", "32,32,3", "--epochs", &more, "-o"];
+    let again = Command::new(env!("CARGO_BIN_EXE_wayside-train")).args(arguments).arg(&out).output().unwrap();
+    assert!(again.status.success() && out.join("model.onnx").exists(), "{}", text(&again.stderr));
+    assert_eq!(std::fs::read_to_string(out.join("history.csv")).unwrap().lines().count(), epochs + 1);
+}
+
+#[test]
 fn a_summary_reads_like_keras() {
     let output = train(&["summary", "resnet50", "--input", "64,64,3", "--classes", "6"]);
     let text = text(&output.stdout);

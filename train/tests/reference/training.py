@@ -79,6 +79,14 @@ def adam(w, g, s, number):
     return w - rate * s["m"] / (np.sqrt(s["v"]) + 1e-7)
 
 
+def amsgrad(w, g, s, number):
+    s["m"] = 0.9 * s.get("m", 0.0) + 0.1 * g
+    s["v"] = 0.999 * s.get("v", 0.0) + 0.001 * g * g
+    s["top"] = np.maximum(s.get("top", 0.0), s["v"])
+    rate = 0.05 * math.sqrt(1 - 0.999**number) / (1 - 0.9**number)
+    return w - rate * s["m"] / (np.sqrt(s["top"]) + 1e-7)
+
+
 def muon(w, g, s, _):
     s["v"] = 0.95 * s.get("v", 0.0) + g
     m = (g + 0.95 * s["v"]).reshape(4, 6)
@@ -101,7 +109,9 @@ optimizers = {
     "sgd_clipvalue": optimize(sgd(0.0, False), clip=lambda g: np.clip(g, -0.3, 0.3)),
     "rms_prop": optimize(rmsprop(0.0, False)),
     "rms_prop_centered": optimize(rmsprop(0.9, True)),
+    "rms_prop_momentum": optimize(rmsprop(0.9, False)),
     "adam": optimize(adam),
+    "adam_amsgrad": optimize(amsgrad),
     "adam_w": optimize(adam, decay=0.1),
     "muon": optimize(muon),
 }
@@ -171,6 +181,7 @@ def arcface(x):
     x = x.clamp(-1 + 1e-6, 1 - 1e-6)
     own = x.gather(1, classes[:, None])
     moved = torch.cos(torch.acos(own) + 0.5)
+    moved = torch.where(own > math.cos(math.pi - 0.5), moved, own - 0.5 * math.sin(0.5))
     logits = torch.where(hot > 0, moved, x) * 64.0
     return F.cross_entropy(logits, classes, reduction="none")
 
@@ -187,6 +198,7 @@ losses = {
     "categorical_logits_smooth": lose(lambda x: categorical(x, smooth(hot, 0.2), True), numbers(24, 20, 3.0), (5, 4)),
     "sparse": lose(lambda x: categorical(x, hot, False), probabilities(23, 20), (5, 4)),
     "sparse_logits": lose(lambda x: categorical(x, hot, True), numbers(24, 20, 3.0), (5, 4)),
+    "sparse_logits_smooth": lose(lambda x: categorical(x, smooth(hot, 0.2), True), numbers(24, 20, 3.0), (5, 4)),
     "triplet": lose(
         lambda x: F.relu(((x[:, 0] - x[:, 1]) ** 2).sum(1) - ((x[:, 0] - x[:, 2]) ** 2).sum(1) + 0.2), numbers(25, 60), (5, 3, 4)
     ),

@@ -26,7 +26,7 @@ fn network() -> wayside_train::Result<Model> {
 #[test]
 fn five_steps_follow_the_reference() {
     let mut model = network().unwrap();
-    let loss = SparseCategoricalCrossentropy { from_logits: true };
+    let loss = SparseCategoricalCrossentropy { from_logits: true, ..Default::default() };
     model.compile(Compile::new(Sgd::new(0.1).momentum(0.9)).loss(loss)).unwrap();
     for (number, expected) in floats(&expected()["course"]).into_iter().enumerate() {
         let x = array(&[6, 8, 8, 3], numbers(200 + number as u64, 6 * 8 * 8 * 3, 1.0));

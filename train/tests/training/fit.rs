@@ -162,7 +162,7 @@ fn constraints_and_regularizers_hold() {
         .bias_regularizer(wayside_train::regularizer::l2(0.1))
         .bias_initializer(Initializer::Constant(1.0));
     let mut model = Sequential::new().add(dense).build([2]).unwrap();
-    let loss = SparseCategoricalCrossentropy { from_logits: true };
+    let loss = SparseCategoricalCrossentropy { from_logits: true, ..Default::default() };
     model.compile(Compile::new(Sgd::new(0.5)).loss(loss)).unwrap();
     let data = quadrants(64, 1);
     let before = model.evaluate(&data, Evaluate::new()).unwrap()[0].1;

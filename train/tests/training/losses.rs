@@ -26,7 +26,7 @@ fn every_loss_and_its_gradient_are_the_reference_s() {
     let (classes, people) = (CLASSES.to_vec(), PEOPLE.to_vec());
     let binary = |from_logits, label_smoothing| BinaryCrossentropy { from_logits, label_smoothing };
     let category = |from_logits, label_smoothing| CategoricalCrossentropy { from_logits, label_smoothing };
-    let sparse = |from_logits| SparseCategoricalCrossentropy { from_logits };
+    let sparse = |from_logits, label_smoothing| SparseCategoricalCrossentropy { from_logits, label_smoothing };
     type Case = (&'static str, Box<dyn Loss>, Vec<f32>, Vec<f32>, &'static [usize]);
     let cases: Vec<Case> = vec![
         ("mse", Box::new(MeanSquaredError), y.clone(), plain(20), &[4]),
@@ -36,8 +36,9 @@ fn every_loss_and_its_gradient_are_the_reference_s() {
         ("binary_logits_smooth", Box::new(binary(true, 0.1)), yes, large(22), &[4]),
         ("categorical", Box::new(category(false, 0.0)), hot.clone(), chances(23), &[4]),
         ("categorical_logits_smooth", Box::new(category(true, 0.2)), hot, large(24), &[4]),
-        ("sparse", Box::new(sparse(false)), classes.clone(), chances(23), &[4]),
-        ("sparse_logits", Box::new(sparse(true)), classes.clone(), large(24), &[4]),
+        ("sparse", Box::new(sparse(false, 0.0)), classes.clone(), chances(23), &[4]),
+        ("sparse_logits", Box::new(sparse(true, 0.0)), classes.clone(), large(24), &[4]),
+        ("sparse_logits_smooth", Box::new(sparse(true, 0.2)), classes.clone(), large(24), &[4]),
         ("triplet", Box::new(Triplet::new(Mining::Given)), classes.clone(), numbers(25, 60, 1.0), &[3, 4]),
         ("triplet_batch_hard", Box::new(Triplet::new(Mining::BatchHard)), people.clone(), plain(26), &[4]),
         ("triplet_batch_all", Box::new(Triplet::new(Mining::BatchAll)), people, plain(26), &[4]),
@@ -57,5 +58,22 @@ fn every_loss_and_its_gradient_are_the_reference_s() {
         let gradients = (each * Tensor::<1>::from_floats(WEIGHTS, &device)).mean().backward();
         let found: Vec<f32> = leaf.grad(&gradients).unwrap().to_data().try_to_vec().unwrap();
         close(&format!("gradient of {name}"), &found, &floats(&expected["losses"][name]["gradient"]));
+    }
+}
+
+#[test]
+fn arcface_costs_less_the_nearer_its_own_class_is() {
+    let device = Device::flex();
+    let costs: Vec<f32> = (-199..200)
+        .map(|own| {
+            let cosines = Tensor::<1>::from_floats([own as f32 / 200.0, 0.1, -0.3], &device);
+            let truth = Value::from_flat(Tensor::from_floats([0.0], &device), 1, &[1]).unwrap();
+            let loss = ArcFace { margin: 0.5, scale: 4.0 };
+            loss.call(truth, Value::from_flat(cosines, 1, &[3]).unwrap()).into_scalar::<f32>()
+        })
+        .collect();
+    // Beyond an angle of π − margin as well: a plain cos(angle + margin) would cost less again there.
+    for (place, pair) in costs.windows(2).enumerate() {
+        assert!(pair[1] < pair[0], "{} at {}", pair[1] - pair[0], (place as f32 - 199.0) / 200.0);
     }
 }

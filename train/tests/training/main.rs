@@ -1,6 +1,7 @@
 //! Training: each step against the reference's numbers, and what a person does with it: fit, stop, kill, go on, save.
 
 mod bad_input;
+mod callbacks;
 mod course;
 mod fit;
 mod interrupt;
