@@ -11,6 +11,10 @@ check:
 test *ARGS:
     cargo test {{ARGS}}
 
+# The training package's tests.
+test-train *ARGS:
+    cargo test -p wayside-train {{ARGS}}
+
 # Count clips with hand-counted truth: just eval CLIPS_FOLDER --model yolox_nano.onnx --misses
 eval CLIPS *ARGS:
     cargo run --release -- evaluate count --clips {{CLIPS}} {{ARGS}}

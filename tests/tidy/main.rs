@@ -33,7 +33,9 @@ fn files(folder: &str, extensions: &[&str]) -> Vec<(String, String)> {
 }
 
 fn rust_files() -> Vec<(String, String)> {
-    ["src", "tests", "benches", "examples"].iter().flat_map(|folder| files(folder, &["rs"])).collect()
+    let folders =
+        ["src", "tests", "benches", "examples", "train/src", "train/tests", "train/examples", "train/benches"];
+    folders.iter().flat_map(|folder| files(folder, &["rs"])).collect()
 }
 
 #[track_caller]

@@ -64,14 +64,17 @@ fn missing_header(path: &str, text: &str) -> Option<&'static str> {
     (is_room && !says_what_not).then_some("the header says what is \"Not here\"")
 }
 
-/// `unwrap()` and `expect(` outside tests whose statement has no comment on it or right before it.
+/// `unwrap()` and `expect(` outside tests whose statement has no comment on it or right before it. In the training package, which
+/// runs under its user's eyes, the words of an `expect` are enough.
 fn unproved_panics(path: &str, text: &str) -> Vec<Finding> {
     let code = outside_tests(path, text);
     let code: Vec<&str> = code.lines().collect();
     let full: Vec<&str> = text.lines().collect();
     let mut findings = Vec::new();
     for (number, line) in code.iter().enumerate() {
-        let panics = [".unwrap()", ".expect(", ".unwrap_err()", ".expect_err("].iter().any(|call| line.contains(call));
+        let calls = [".unwrap()", ".unwrap_err()", ".expect(", ".expect_err("];
+        let calls = if path.starts_with("train/") { &calls[..2] } else { &calls[..] };
+        let panics = calls.iter().any(|call| line.contains(call));
         if !panics {
             continue;
         }

@@ -18,9 +18,9 @@ use wayside_train::value::Value;
 /// Input: (height, width, channels). Output: the same.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(crate = "self::serde")]
-struct SqueezeExcite {
+pub struct SqueezeExcite {
     /// The means are squeezed to so many numbers.
-    units: usize,
+    pub units: usize,
 }
 
 #[typetag::serde]

@@ -41,7 +41,7 @@ pub struct Input;
 
 impl Input {
     /// A symbol of this shape, channels last, without the batch.
-    #[allow(clippy::new_ret_no_self, reason = "Keras' Input is a function that returns a tensor")]
+    #[expect(clippy::new_ret_no_self, reason = "Keras' Input is a function that returns a tensor")]
     pub fn new(shape: impl Into<Shape>) -> Symbol {
         Self::make(shape.into(), None)
     }

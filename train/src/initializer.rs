@@ -14,19 +14,43 @@ pub enum Initializer {
     Zeros,
     Ones,
     Constant(f32),
-    RandomUniform { low: f32, high: f32, seed: Option<u64> },
-    RandomNormal { mean: f32, deviation: f32, seed: Option<u64> },
+    RandomUniform {
+        low: f32,
+        high: f32,
+        seed: Option<u64>,
+    },
+    RandomNormal {
+        mean: f32,
+        deviation: f32,
+        seed: Option<u64>,
+    },
     /// Normal, drawn again beyond two standard deviations.
-    TruncatedNormal { mean: f32, deviation: f32, seed: Option<u64> },
+    TruncatedNormal {
+        mean: f32,
+        deviation: f32,
+        seed: Option<u64>,
+    },
     /// Glorot and Bengio 2010, eq. 16: ±√(6 / (fan_in + fan_out)).
-    GlorotUniform { seed: Option<u64> },
-    GlorotNormal { seed: Option<u64> },
+    GlorotUniform {
+        seed: Option<u64>,
+    },
+    GlorotNormal {
+        seed: Option<u64>,
+    },
     /// He et al. 2015, eq. 10: variance 2 / fan_in.
-    HeUniform { seed: Option<u64> },
-    HeNormal { seed: Option<u64> },
+    HeUniform {
+        seed: Option<u64>,
+    },
+    HeNormal {
+        seed: Option<u64>,
+    },
     /// LeCun et al. 1998, §4.6: variance 1 / fan_in.
-    LecunUniform { seed: Option<u64> },
-    LecunNormal { seed: Option<u64> },
+    LecunUniform {
+        seed: Option<u64>,
+    },
+    LecunNormal {
+        seed: Option<u64>,
+    },
 }
 
 /// The standard deviation that is left of a normal distribution cut at two deviations.

@@ -16,8 +16,8 @@
 
 pub mod activation;
 pub mod callback;
-pub mod cli;
 pub mod chart;
+pub mod cli;
 pub mod constraint;
 pub mod data;
 pub mod device;
@@ -25,6 +25,7 @@ pub mod error;
 pub mod export;
 pub mod graph;
 pub mod initializer;
+pub mod interrupt;
 pub mod kernel;
 pub mod layer;
 pub mod loss;

@@ -27,7 +27,16 @@ impl Spec {
     pub fn new(name: &'static str, shape: impl Into<Vec<usize>>, initializer: Initializer) -> Self {
         let shape = shape.into();
         let count = shape.iter().product();
-        Spec { name, shape, fans: (count, count), initializer, regularizer: None, constraint: None, outputs_last: false, trainable: true }
+        Spec {
+            name,
+            shape,
+            fans: (count, count),
+            initializer,
+            regularizer: None,
+            constraint: None,
+            outputs_last: false,
+            trainable: true,
+        }
     }
 
     pub fn fans(mut self, fan_in: usize, fan_out: usize) -> Self {

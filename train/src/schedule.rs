@@ -10,11 +10,24 @@ use serde::{Deserialize, Serialize};
 pub enum Schedule {
     Constant(f32),
     /// From `initial` to `last` by half a cosine (Loshchilov and Hutter 2017, eq. 5), after `warm_up` steps from nothing.
-    Cosine { initial: f32, last: f32, steps: usize, warm_up: usize },
+    Cosine {
+        initial: f32,
+        last: f32,
+        steps: usize,
+        warm_up: usize,
+    },
     /// `initial · rate^(step / every)`, in whole steps where `staircase` says so, as Keras' ExponentialDecay.
-    Exponential { initial: f32, rate: f32, every: usize, staircase: bool },
+    Exponential {
+        initial: f32,
+        rate: f32,
+        every: usize,
+        staircase: bool,
+    },
     /// `values[i]` up to the step `boundaries[i]`, then the last: Keras' PiecewiseConstantDecay.
-    Piecewise { boundaries: Vec<usize>, values: Vec<f32> },
+    Piecewise {
+        boundaries: Vec<usize>,
+        values: Vec<f32>,
+    },
 }
 
 impl Schedule {

@@ -100,7 +100,8 @@ impl Value {
     pub fn into_array(self) -> ArrayD<f32> {
         let mut shape = vec![self.batch()];
         shape.extend(self.shape());
-        let flat = self.into_flat().without_autodiff().into_data().try_to_vec::<f32>().expect("values are 32-bit floats");
+        let flat =
+            self.into_flat().without_autodiff().into_data().try_to_vec::<f32>().expect("values are 32-bit floats");
         ArrayD::from_shape_vec(shape, flat).expect("as many numbers as the shape says")
     }
 

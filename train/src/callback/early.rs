@@ -17,7 +17,7 @@ pub struct EarlyStopping {
     restore_best_weights: bool,
     best: Option<f32>,
     waited: usize,
-    weights: Option<Vec<Tensor<1>>>,
+    weights: Vec<Tensor<1>>,
 }
 
 impl EarlyStopping {
@@ -30,7 +30,7 @@ impl EarlyStopping {
             restore_best_weights: false,
             best: None,
             waited: 0,
-            weights: None,
+            weights: Vec::new(),
         }
     }
 
@@ -44,7 +44,7 @@ impl EarlyStopping {
         self
     }
 
-    /// Ends with the weights of the best epoch, as far as this run has seen it.
+    /// Ends with the weights of the best epoch.
     pub fn restore_best_weights(mut self, restore: bool) -> Self {
         self.restore_best_weights = restore;
         self
@@ -57,7 +57,7 @@ impl Callback for EarlyStopping {
         if self.best.is_none_or(|best| self.mode.better(value, best, self.min_delta)) {
             (self.best, self.waited) = (Some(value), 0);
             if self.restore_best_weights {
-                self.weights = Some(training.model.weights());
+                self.weights = training.model.weights();
             }
             return Ok(());
         }
@@ -67,8 +67,9 @@ impl Callback for EarlyStopping {
     }
 
     fn train_end(&mut self, training: &mut Training) -> Result<()> {
-        if let Some(weights) = self.weights.take() {
-            training.model.set_weights(weights);
+        // None where no epoch was ended.
+        if !self.weights.is_empty() {
+            training.model.set_weights(std::mem::take(&mut self.weights));
         }
         Ok(())
     }
@@ -80,5 +81,13 @@ impl Callback for EarlyStopping {
     fn restore(&mut self, state: &Json) {
         self.best = state["best"].as_f64().map(|best| best as f32);
         self.waited = state["waited"].as_u64().unwrap_or(0) as usize;
+    }
+
+    fn weights(&self) -> &[Tensor<1>] {
+        &self.weights
+    }
+
+    fn restore_weights(&mut self, weights: Vec<Tensor<1>>) {
+        self.weights = weights;
     }
 }

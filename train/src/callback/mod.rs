@@ -9,6 +9,7 @@ mod rate;
 
 use std::path::PathBuf;
 
+use burn::tensor::Tensor;
 use serde_json::Value as Json;
 
 use crate::Result;
@@ -50,6 +51,13 @@ pub trait Callback {
     }
 
     fn restore(&mut self, _state: &Json) {}
+
+    /// Weights that it has to know as well.
+    fn weights(&self) -> &[Tensor<1>] {
+        &[]
+    }
+
+    fn restore_weights(&mut self, _weights: Vec<Tensor<1>>) {}
 }
 
 /// How much there is to do.
@@ -64,9 +72,10 @@ pub struct Batches {
 pub struct Training<'a> {
     pub model: &'a mut Model,
     pub plan: Batches,
-    /// Ends the training after this batch or epoch.
+    /// Ends the training after this batch or epoch, for good: it is not resumed.
     pub stop: bool,
-    pub(crate) checkpoint: Option<PathBuf>,
+    /// Where everything is saved after each epoch.
+    pub checkpoint: Option<PathBuf>,
 }
 
 impl<'a> Training<'a> {

@@ -38,7 +38,15 @@ pub fn roc(title: &str, curves: &[(String, &Roc)]) -> Result<String> {
         })
         .collect();
     let coin = [(0.0, 0.0), (1.0, 1.0)];
-    frame(title, "FAR: different people accepted", "1 − FRR: same person accepted", (0.0, 1.0), (0.0, 1.02), &lines, Some(coin))
+    frame(
+        title,
+        "FAR: different people accepted",
+        "1 − FRR: same person accepted",
+        (0.0, 1.0),
+        (0.0, 1.02),
+        &lines,
+        Some(coin),
+    )
 }
 
 fn frame(

@@ -32,21 +32,24 @@ pub struct Args {
     #[arg(long, value_name = "PIXELS", default_value_t = 24)]
     smallest: u32,
 
-    /// The network: see `summary`
-    #[arg(long, default_value = "resnet_small")]
+    /// The network
+    #[arg(long, default_value = "resnet_small", value_parser = super::networks(), hide_possible_values = true)]
     arch: String,
 
     /// Pictures are scaled to this: height, width, channels (3, or 1 for grey)
     #[arg(long, value_name = "H,W,C", default_value = "64,64,3", value_parser = super::parse_picture)]
     input: Size,
 
-    #[arg(long, default_value_t = 12)]
+    /// Times that every picture is seen
+    #[arg(long, value_name = "N", default_value_t = 12)]
     epochs: usize,
 
-    #[arg(long, default_value_t = 32)]
+    /// Pictures for a step
+    #[arg(long, value_name = "N", default_value_t = 32)]
     batch_size: usize,
 
-    #[arg(long, default_value_t = 0.05)]
+    /// Of the first step; it falls to nothing by a cosine
+    #[arg(long, value_name = "RATE", default_value_t = 0.05)]
     learning_rate: f32,
 
     /// Show the pictures as they are: not flipped, moved, scaled or lit otherwise
@@ -57,11 +60,12 @@ pub struct Args {
     #[arg(long)]
     no_balance: bool,
 
-    #[arg(long, default_value_t = 0)]
+    /// Of first weights, order and augmentation: the same seed gives the same network
+    #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
 
-    /// Where to compute
-    #[arg(long, default_value = "auto")]
+    /// Where to compute: auto, or a device of this build
+    #[arg(long, value_name = "NAME", default_value = "auto")]
     device: String,
 
     /// Folder for the network (model.onnx), its checkpoint, curves and confusion matrix; a training that was cut off goes on
@@ -101,7 +105,8 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 }
 
 fn read(args: &Args, part: &str, skipped: &mut Skipped) -> Result<Pictures> {
-    let style = ProgressStyle::with_template("{msg} {bar:30} {pos}/{len} {eta}").unwrap_or_else(|_| ProgressStyle::default_bar());
+    let style = ProgressStyle::with_template("{msg} {bar:30} {pos}/{len} {eta}")
+        .unwrap_or_else(|_| ProgressStyle::default_bar());
     let bar = ProgressBar::new(0).with_style(style).with_message(format!("reading {part}"));
     let step = |all: usize| {
         bar.set_length(all as u64);

@@ -10,6 +10,7 @@ use crate::callback::{Callback, CsvLogger, Progress};
 use crate::data::folder;
 use crate::data::pictures::Size;
 use crate::data::read::Skipped;
+use crate::loss::Mining;
 use crate::measure::Roc;
 use crate::task::embed::Embed;
 
@@ -26,8 +27,8 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value_t = 10)]
     unseen: usize,
 
-    /// The network: see `summary`
-    #[arg(long, default_value = "face_small")]
+    /// The network
+    #[arg(long, default_value = "face_small", value_parser = super::networks(), hide_possible_values = true)]
     arch: String,
 
     /// Pictures are scaled to this: height, width, channels (3, or 1 for grey)
@@ -35,41 +36,55 @@ pub struct Args {
     input: Size,
 
     /// Length of the vector
-    #[arg(long, default_value_t = 128)]
+    #[arg(long, value_name = "N", default_value_t = 128)]
     dimensions: usize,
 
-    #[arg(long, default_value_t = 40)]
+    #[arg(long, value_name = "N", default_value_t = 40)]
     epochs: usize,
 
     /// People in a batch
-    #[arg(long, default_value_t = 8)]
+    #[arg(long, value_name = "N", default_value_t = 8)]
     people: usize,
 
     /// Pictures of each in a batch
-    #[arg(long, default_value_t = 4)]
+    #[arg(long, value_name = "N", default_value_t = 4)]
     each: usize,
 
     /// Batches in an epoch
-    #[arg(long, default_value_t = 10)]
+    #[arg(long, value_name = "N", default_value_t = 10)]
     batches: usize,
 
-    #[arg(long, default_value_t = 0.001)]
+    /// Of the first step; it falls to nothing by a cosine
+    #[arg(long, value_name = "RATE", default_value_t = 0.001)]
     learning_rate: f32,
 
+    /// Which triplets of a batch are learned from
+    #[arg(long, value_name = "WHICH", value_enum, default_value = "all")]
+    mining: Which,
+
     /// How much nearer one's own pictures have to be than others' (squared distance)
-    #[arg(long, default_value_t = 0.2)]
+    #[arg(long, value_name = "DISTANCE", default_value_t = 0.2)]
     margin: f32,
 
-    #[arg(long, default_value_t = 0)]
+    /// Of first weights, order and augmentation: the same seed gives the same network
+    #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
 
-    /// Where to compute
-    #[arg(long, default_value = "auto")]
+    /// Where to compute: auto, or a device of this build
+    #[arg(long, value_name = "NAME", default_value = "auto")]
     device: String,
 
     /// Folder for the network (model.onnx), its checkpoint, loss curve and ROC; a training that was cut off goes on
     #[arg(short, long, value_name = "FOLDER")]
     out: PathBuf,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Which {
+    /// All that still cost something
+    All,
+    /// For each picture the farthest of its own and the nearest of the others
+    Hard,
 }
 
 pub fn run(args: &Args) -> Result<ExitCode> {
@@ -85,7 +100,12 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     };
     let train = all.filtered(|sample| all.labels[sample] < seen);
     let unseen = all.filtered(|sample| all.labels[sample] >= seen);
-    eprintln!("{seen} people, {} pictures to train on; {} others, {} pictures", train.labels.len(), args.unseen, unseen.labels.len());
+    eprintln!(
+        "{seen} people, {} pictures to train on; {} others, {} pictures",
+        train.labels.len(),
+        args.unseen,
+        unseen.labels.len()
+    );
     let task = Embed {
         arch: args.arch.clone(),
         dimensions: args.dimensions,
@@ -94,6 +114,10 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         each: args.each,
         batches: args.batches,
         learning_rate: args.learning_rate,
+        mining: match args.mining {
+            Which::All => Mining::BatchAll,
+            Which::Hard => Mining::BatchHard,
+        },
         margin: args.margin,
         seed: args.seed,
         device: args.device.clone(),

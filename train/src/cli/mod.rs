@@ -8,9 +8,12 @@ mod summary;
 
 use std::process::ExitCode;
 
+use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Parser, Subcommand};
 
 use crate::data::pictures::Size;
+use crate::shape::Shape;
+use crate::zoo;
 
 /// Builds, trains, measures and exports networks for wayside.
 #[derive(Debug, Parser)]
@@ -45,9 +48,14 @@ pub fn main() -> ExitCode {
     })
 }
 
+/// The networks by name, so that help explains each and a wrong one is refused with all of them.
+fn networks() -> PossibleValuesParser {
+    zoo::NAMES.iter().map(|(name, what)| PossibleValue::new(*name).help(*what)).collect::<Vec<_>>().into()
+}
+
 /// `64,64,3`.
-fn parse_shape(text: &str) -> Result<Vec<usize>, String> {
-    let axes: Option<Vec<usize>> = text.split(',').map(|axis| axis.trim().parse().ok()).collect();
+fn parse_shape(text: &str) -> Result<Shape, String> {
+    let axes: Option<Shape> = text.split(',').map(|axis| axis.trim().parse().ok()).collect();
     match axes {
         Some(axes) if (1..=3).contains(&axes.len()) && !axes.contains(&0) => Ok(axes),
         _ => Err("height,width,channels, such as 64,64,3".into()),

@@ -25,14 +25,21 @@ const MARGIN: f32 = 0.05;
 impl Crops {
     /// Reads `LIST` (`train.txt`) in `folder`, whose lines name pictures `images/NAME`, with boxes in `labels/NAME.txt`
     /// (class cx cy w h, in parts of the picture).
-    pub fn read(&self, folder: &Path, list: &str, skipped: &mut Skipped, mut step: impl FnMut(usize)) -> Result<Pictures> {
+    pub fn read(
+        &self,
+        folder: &Path,
+        list: &str,
+        skipped: &mut Skipped,
+        mut step: impl FnMut(usize),
+    ) -> Result<Pictures> {
         let wanted = self.numbers(folder)?;
         let text = read_text(&folder.join(list))?;
         let names: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
         let mut crops = Pictures::empty(self.size, self.classes.clone());
         for name in &names {
             let labels = labels_of(folder, name);
-            let boxes = boxes(&read_text(&labels)?).map_err(|why| Error::Data(format!("{}: {why}", labels.display())))?;
+            let boxes =
+                boxes(&read_text(&labels)?).map_err(|why| Error::Data(format!("{}: {why}", labels.display())))?;
             let boxes: Vec<(usize, [f32; 4])> = boxes
                 .into_iter()
                 .filter_map(|(class, area)| Some((wanted.iter().position(|&number| number == class)?, area)))

@@ -58,9 +58,9 @@ impl Arrays {
         }
     }
 
-    /// How much each sample counts.
+    /// How much each sample counts; or each step of each sample, a sample's side by side, where the model is compiled for that.
     pub fn sample_weight(mut self, weights: Vec<f32>) -> Result<Self> {
-        if weights.len() != self.len() {
+        if weights.is_empty() || !weights.len().is_multiple_of(self.len().max(1)) {
             return Err(Error::Data(format!("{} sample weights for {} samples", weights.len(), self.len())));
         }
         self.weights = Some(weights);
@@ -77,12 +77,18 @@ impl Arrays {
         Ok((self.slice(0, first), self.slice(first, self.len())))
     }
 
+    fn weights_of(&self, samples: impl Iterator<Item = usize>) -> Option<Vec<f32>> {
+        let weights = self.weights.as_ref()?;
+        let steps = weights.len() / self.len();
+        Some(samples.flat_map(|sample| weights[sample * steps..][..steps].iter().copied()).collect())
+    }
+
     fn slice(&self, from: usize, to: usize) -> Arrays {
         let cut = |array: &ArrayD<f32>| array.slice_axis(Axis(0), (from..to).into()).to_owned();
         Arrays {
             x: self.x.iter().map(cut).collect(),
             y: self.y.iter().map(cut).collect(),
-            weights: self.weights.as_ref().map(|weights| weights[from..to].to_vec()),
+            weights: self.weights_of(from..to),
         }
     }
 }
@@ -97,7 +103,7 @@ impl Dataset for Arrays {
         Ok(Batch {
             x: self.x.iter().map(pick).collect(),
             y: self.y.iter().map(pick).collect(),
-            weights: self.weights.as_ref().map(|weights| samples.iter().map(|&sample| weights[sample]).collect()),
+            weights: self.weights_of(samples.iter().copied()),
         })
     }
 }

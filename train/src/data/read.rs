@@ -31,9 +31,8 @@ impl Skipped {
 
 /// Decodes a file by its content, whatever its name says.
 pub fn read(path: &Path) -> Result<RgbImage, String> {
-    let mut reader = ImageReader::open(path)
-        .and_then(ImageReader::with_guessed_format)
-        .map_err(|error| error.to_string())?;
+    let mut reader =
+        ImageReader::open(path).and_then(ImageReader::with_guessed_format).map_err(|error| error.to_string())?;
     let mut limits = Limits::default();
     (limits.max_image_width, limits.max_image_height) = (Some(MAX_SIDE), Some(MAX_SIDE));
     limits.max_alloc = Some(MAX_BYTES);
@@ -44,9 +43,8 @@ pub fn read(path: &Path) -> Result<RgbImage, String> {
 
 /// Files of a folder that look like pictures, in the order of their names.
 pub fn pictures_in(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
-    let mut files: Vec<PathBuf> = std::fs::read_dir(folder)?
-        .map(|entry| entry.map(|entry| entry.path()))
-        .collect::<std::io::Result<_>>()?;
+    let mut files: Vec<PathBuf> =
+        std::fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path())).collect::<std::io::Result<_>>()?;
     files.retain(|path| {
         let extension = path.extension().and_then(|it| it.to_str()).unwrap_or_default().to_ascii_lowercase();
         ["jpg", "jpeg", "png", "webp"].contains(&extension.as_str()) && path.is_file()

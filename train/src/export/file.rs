@@ -3,8 +3,8 @@
 use std::collections::{HashMap, HashSet};
 
 use wayside::engine::onnx::{
-    DataType, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, StringStringEntryProto, TensorShapeProto, TypeProto,
-    ValueInfoProto, tensor_shape_proto, type_proto,
+    DataType, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, StringStringEntryProto, TensorShapeProto,
+    TypeProto, ValueInfoProto, tensor_shape_proto, type_proto,
 };
 
 use super::ExportOptions;
@@ -88,7 +88,9 @@ fn check(model: &Model, options: &ExportOptions) -> Result<()> {
             (numbers.len() == 1 || numbers.len() == channels) && numbers.iter().all(|number| number.is_finite())
         };
         if !fits(&normalization.mean) || !fits(&normalization.std) || normalization.std.contains(&0.0) {
-            return refuse(format!("mean and std need a number for each of the input's {channels} channels, std none of 0"));
+            return refuse(format!(
+                "mean and std need a number for each of the input's {channels} channels, std none of 0"
+            ));
         }
     }
     Ok(())

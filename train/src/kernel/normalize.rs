@@ -208,8 +208,7 @@ impl Backward<Flex, 3> for Normalization {
         let slopes = Pictures::of(gradients.consume::<Flex>(&ops.node));
         let Saved { x, channels, inverse, gate } = ops.state;
         let count = channels.mean.len();
-        let (plain, weighted) =
-            with_curve!(gate, curve => channels.slopes(curve, x.numbers(), slopes.numbers()));
+        let (plain, weighted) = with_curve!(gate, curve => channels.slopes(curve, x.numbers(), slopes.numbers()));
         let [node_x, node_gamma, node_beta] = ops.parents;
         if let Some(node) = node_gamma {
             let gradient = weighted.iter().zip(&inverse).map(|(weighted, inverse)| weighted * inverse).collect();
@@ -217,7 +216,8 @@ impl Backward<Flex, 3> for Normalization {
         }
         if let Some(node) = node_x {
             let pixels = x.pixels() as f32;
-            let weighted: Vec<f32> = weighted.iter().zip(&inverse).map(|(it, inverse)| it * inverse * inverse / pixels).collect();
+            let weighted: Vec<f32> =
+                weighted.iter().zip(&inverse).map(|(it, inverse)| it * inverse * inverse / pixels).collect();
             let means: Vec<f32> = plain.iter().map(|sum| sum / pixels).collect();
             let gradient = slopes.changed(|slopes| {
                 with_curve!(gate, curve => channels.backward(curve, x.numbers(), slopes, &means, &weighted));

@@ -54,5 +54,9 @@ impl Pictures {
 
 pub(super) fn tensor_of(numbers: Vec<f32>, dims: &[usize]) -> FlexTensor {
     debug_assert_eq!(numbers.len(), dims.iter().product::<usize>());
-    FlexTensor::new(burn::tensor::Bytes::from_elems(numbers), Layout::contiguous(Shape::from(dims.to_vec())), DType::F32)
+    FlexTensor::new(
+        burn::tensor::Bytes::from_elems(numbers),
+        Layout::contiguous(Shape::from(dims.to_vec())),
+        DType::F32,
+    )
 }

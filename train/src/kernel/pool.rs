@@ -33,7 +33,8 @@ impl Windows {
 /// room has no kernel for it: on another device, where windows are larger than 255, or where one lies outside.
 pub fn max_pool2d(x: &Tensor<4>, windows: [Windows; 2]) -> Option<Tensor<4>> {
     let [_, _, height, width] = x.dims();
-    let has_all = |windows: Windows, length: usize| (0..windows.out).all(|at| windows.inside(at, length).next().is_some());
+    let has_all =
+        |windows: Windows, length: usize| (0..windows.out).all(|at| windows.inside(at, length).next().is_some());
     let is_small = windows[0].size * windows[1].size <= 255;
     if !is_small || !has_all(windows[0], height) || !has_all(windows[1], width) || x.shape().num_elements() == 0 {
         return None;
@@ -110,17 +111,19 @@ impl Backward<Flex, 1> for Largest {
         let mut gradient = vec![0.0; dims.iter().product()];
         let out = rows.out * columns.out * channels;
         let pictures = gradient.par_chunks_mut(height * width * channels);
-        pictures.zip(slopes.numbers().par_chunks(out).zip(which.par_chunks(out))).for_each(|(gradient, (slopes, which))| {
-            let windows = slopes.chunks_exact(channels).zip(which.chunks_exact(channels));
-            for (index, (slopes, which)) in windows.enumerate() {
-                let (y, x) = (index / columns.out * rows.stride, index % columns.out * columns.stride);
-                for (channel, (slope, tap)) in slopes.iter().zip(which).enumerate() {
-                    let (dy, dx) = (usize::from(*tap) / columns.size, usize::from(*tap) % columns.size);
-                    let place = (y + dy - rows.before) * width + x + dx - columns.before;
-                    gradient[place * channels + channel] += slope;
+        pictures.zip(slopes.numbers().par_chunks(out).zip(which.par_chunks(out))).for_each(
+            |(gradient, (slopes, which))| {
+                let windows = slopes.chunks_exact(channels).zip(which.chunks_exact(channels));
+                for (index, (slopes, which)) in windows.enumerate() {
+                    let (y, x) = (index / columns.out * rows.stride, index % columns.out * columns.stride);
+                    for (channel, (slope, tap)) in slopes.iter().zip(which).enumerate() {
+                        let (dy, dx) = (usize::from(*tap) / columns.size, usize::from(*tap) % columns.size);
+                        let place = (y + dy - rows.before) * width + x + dx - columns.before;
+                        gradient[place * channels + channel] += slope;
+                    }
                 }
-            }
-        });
+            },
+        );
         gradients.register::<Flex>(node.id, Pictures::tensor_of(gradient, dims));
     }
 }

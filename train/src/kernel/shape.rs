@@ -47,7 +47,8 @@ pub fn concatenate(a: &Tensor<4>, b: &Tensor<4>) -> Option<Tensor<4>> {
         let line = a.width * channels;
         output.par_chunks_mut(line).enumerate().for_each(|(index, output)| {
             let line = |of: &Pictures| index * of.width * of.channels..(index + 1) * of.width * of.channels;
-            let numbers = a.numbers()[line(&a)].chunks_exact(a.channels).zip(b.numbers()[line(&b)].chunks_exact(b.channels));
+            let numbers =
+                a.numbers()[line(&a)].chunks_exact(a.channels).zip(b.numbers()[line(&b)].chunks_exact(b.channels));
             for (output, (from_a, from_b)) in output.chunks_exact_mut(channels).zip(numbers) {
                 output[..a.channels].copy_from_slice(from_a);
                 output[a.channels..].copy_from_slice(from_b);

@@ -206,8 +206,7 @@ impl Normalize<'_> {
     /// Keeps the new moving statistics.
     fn count(&mut self, mean: Tensor<1>, variance: Tensor<1>) {
         let mix = |old: Tensor<1>, new: Tensor<1>| {
-            old.without_autodiff().mul_scalar(self.momentum)
-                + new.without_autodiff().mul_scalar(1.0 - self.momentum)
+            old.without_autodiff().mul_scalar(self.momentum) + new.without_autodiff().mul_scalar(1.0 - self.momentum)
         };
         *self.counted = Some((mix(self.mean.clone(), mean), mix(self.variance.clone(), variance)));
     }

@@ -3,7 +3,7 @@
 use burn::tensor::ops::ConvOptions;
 use serde::{Deserialize, Serialize};
 
-use super::{Context, Layer, picture};
+use super::{Context, Layer, picture, window};
 use crate::activation::Activation;
 use crate::constraint::Constraint;
 use crate::export::{Attribute, Scope};
@@ -14,8 +14,9 @@ use crate::regularizer::Regularizer;
 use crate::shape::{self, Padding, Pair, Shape, Walk};
 use crate::value::Value;
 
-/// Input: (height, width, channels). Output: (height', width', filters). Kernel: (filters, channels / groups, kernel
-/// height, kernel width), as burn and ONNX store it.
+/// Input: (height, width, channels). Output: (height', width', filters). Kernel: (filters, channels / groups, kernel height,
+/// kernel width), as burn and ONNX store it. Arguments and defaults are Keras'. Its `data_format` is always `channels_last`, as
+/// in the course notes; and strides and dilation go together, which Keras refuses.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Conv2D {
     filters: usize,
@@ -63,13 +64,8 @@ impl Conv2D {
         kernel_constraint: Option<Constraint>, bias_constraint: Option<Constraint>
     }
 
-    /// Over height and width.
-    fn walks(&self, height: usize, width: usize) -> Result<[Walk; 2], String> {
-        let (kernel, stride, dilation) = (self.kernel_size, self.strides, self.dilation_rate);
-        Ok([
-            self.padding.walk(height, kernel.0, stride.0, dilation.0)?,
-            self.padding.walk(width, kernel.1, stride.1, dilation.1)?,
-        ])
+    fn walks(&self, size: [usize; 2]) -> Result<[Walk; 2], String> {
+        window::walks(self.padding, size, self.kernel_size, self.strides, self.dilation_rate)
     }
 }
 
@@ -81,13 +77,17 @@ impl Layer for Conv2D {
 
     fn output_shape(&self, inputs: &[Shape]) -> Result<Shape, String> {
         let [height, width, channels] = shape::picture(shape::only(inputs)?)?;
-        if self.filters == 0 || self.groups == 0 || channels % self.groups != 0 || self.filters % self.groups != 0 {
+        if self.filters == 0
+            || self.groups == 0
+            || !channels.is_multiple_of(self.groups)
+            || !self.filters.is_multiple_of(self.groups)
+        {
             return Err(format!(
                 "has {} filters in {} groups for {channels} channels: the groups have to divide both",
                 self.filters, self.groups
             ));
         }
-        let [rows, columns] = self.walks(height, width)?;
+        let [rows, columns] = self.walks([height, width])?;
         Ok(vec![rows.out, columns.out, self.filters])
     }
 
@@ -113,10 +113,10 @@ impl Layer for Conv2D {
     fn forward(&self, inputs: Vec<Value>, context: &mut Context) -> Value {
         let x = picture(inputs);
         let [_, _, height, width] = x.dims();
-        let [rows, columns] = self.walks(height, width).expect("looked at when the model was built");
+        let walks = self.walks([height, width]).expect("looked at when the model was built");
         let options = ConvOptions::new_with_padding(
             self.strides.array(),
-            [(rows.before, rows.after), (columns.before, columns.after)],
+            window::pads(walks),
             self.dilation_rate.array(),
             self.groups,
         );
@@ -128,7 +128,7 @@ impl Layer for Conv2D {
 
     fn export(&self, scope: &mut Scope) -> Result<String, String> {
         let [height, width, _] = shape::picture(scope.input_shape(0))?;
-        let [rows, columns] = self.walks(height, width)?;
+        let [rows, columns] = self.walks([height, width])?;
         let mut inputs = vec![scope.input(0), scope.parameter(0)];
         if self.use_bias {
             inputs.push(scope.parameter(1));

@@ -12,7 +12,8 @@ use crate::regularizer::Regularizer;
 use crate::shape::{self, Shape, with_batch};
 use crate::value::Value;
 
-/// `activation(x · kernel + bias)`. Input: (features). Output: (units). Kernel: (features, units).
+/// `activation(x · kernel + bias)`. Input: (features). Output: (units). Kernel: (features, units). Keras also takes more axes and
+/// works on the last one, which mostly is a forgotten Flatten: here that is an error, and a 1×1 Conv2D does it to pictures.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Dense {
     units: usize,

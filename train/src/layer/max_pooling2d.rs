@@ -69,9 +69,8 @@ impl Layer for MaxPooling2D {
         if let Some(largest) = kernel::max_pool2d(&x, windows) {
             return Value::Pictures(largest);
         }
-        let options = MaxPoolOptions::new(self.pool_size.array())
-            .with_stride(strides)
-            .with_padding_pairs(window::pads(walks));
+        let options =
+            MaxPoolOptions::new(self.pool_size.array()).with_stride(strides).with_padding_pairs(window::pads(walks));
         Value::Pictures(max_pool2d(x, options))
     }
 

@@ -1,4 +1,5 @@
-//! Layers, a file each. A layer of one's own implements [`Layer`] like these.
+//! Layers, a file each. A layer of one's own implements [`Layer`] like these; examples/own_layer.rs does so outside the crate.
+//! Recurrent layers are left out: nothing here looks at sequences.
 
 use std::fmt::Debug;
 use std::ops::Range;

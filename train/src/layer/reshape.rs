@@ -28,11 +28,12 @@ impl Reshape {
         }
         let refuse = || format!("can't make {text} of {}", with_batch(input));
         let count: usize = input.iter().product();
-        let known = wanted.iter().filter(|&&axis| axis > 0).try_fold(1_usize, |product, &axis| {
-            product.checked_mul(usize::try_from(axis).ok()?)
-        });
+        let known = wanted
+            .iter()
+            .filter(|&&axis| axis > 0)
+            .try_fold(1_usize, |product, &axis| product.checked_mul(usize::try_from(axis).ok()?));
         let known = known.ok_or_else(refuse)?;
-        if count % known != 0 || (open == 0 && count != known) {
+        if !count.is_multiple_of(known) || (open == 0 && count != known) {
             return Err(refuse());
         }
         Ok(wanted.iter().map(|&axis| usize::try_from(axis).unwrap_or(count / known)).collect())

@@ -10,10 +10,7 @@ pub(crate) fn walks(
     strides: Pair,
     dilation: Pair,
 ) -> Result<[Walk; 2], String> {
-    Ok([
-        padding.walk(height, kernel.0, strides.0, dilation.0)?,
-        padding.walk(width, kernel.1, strides.1, dilation.1)?,
-    ])
+    Ok([padding.walk(height, kernel.0, strides.0, dilation.0)?, padding.walk(width, kernel.1, strides.1, dilation.1)?])
 }
 
 /// What is put before and after each of the two axes, as burn takes it.

@@ -28,10 +28,47 @@ pub trait Loss: Debug + Send {
         if truth == output { Ok(()) } else { Err(format!("has the shape {truth:?}, the output {output:?}")) }
     }
 
+    /// What becomes of the samples' losses.
+    fn reduction(&self) -> Reduction {
+        Reduction::Mean
+    }
+
     /// Whether the numbers of a truth mean something for an output of this shape; why not, to end "the truth …".
     fn check(&self, _truth: &ArrayD<f32>, _output: &[usize]) -> Result<(), String> {
         Ok(())
     }
+}
+
+/// A loss of all outputs together, with truth of any form: three encodings of a triplet, the boxes of a detector. One of one's own
+/// implements this.
+pub trait JointLoss: Debug + Send {
+    /// Loss of each sample, (batch), for each part. `truth` are the arrays that the dataset gives, as they are: as many as it
+    /// likes, of any length; `predictions` are all outputs, on the tape.
+    fn call(&self, truth: &[ArrayD<f32>], predictions: Vec<Value>) -> Vec<Tensor<1>>;
+
+    /// Names of the parts, which are logged with `_loss` behind them; none where there is only one.
+    fn parts(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// What becomes of the samples' losses.
+    fn reduction(&self) -> Reduction {
+        Reduction::Mean
+    }
+
+    /// Whether the truth of `batch` samples fits outputs of these shapes; why not, to end "the truth …".
+    fn check(&self, _truth: &[ArrayD<f32>], _batch: usize, _outputs: &[&[usize]]) -> Result<(), String> {
+        Ok(())
+    }
+}
+
+/// How the losses of a batch become one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Reduction {
+    /// Over the samples: Keras' sum_over_batch_size.
+    #[default]
+    Mean,
+    Sum,
 }
 
 /// Numbers of classes, each below `classes`.

@@ -2,8 +2,9 @@
 
 use burn::tensor::activation::relu;
 use burn::tensor::{Int, Tensor};
+use ndarray::ArrayD;
 
-use super::{Loss, rows};
+use super::{JointLoss, Loss, Reduction, rows};
 use crate::value::Value;
 
 /// `max(0, d(a, p) − d(a, n) + alpha)` of each row, with squared distances: (batch, dimensions) three times → (batch).
@@ -32,11 +33,18 @@ pub enum Mining {
 pub struct Triplet {
     mining: Mining,
     alpha: f32,
+    reduction: Reduction,
 }
 
 impl Triplet {
     pub fn new(mining: Mining) -> Self {
-        Triplet { mining, alpha: 0.2 }
+        Triplet { mining, alpha: 0.2, reduction: Reduction::Mean }
+    }
+
+    /// Sum or mean over the batch: the course notes take the sum.
+    pub fn reduction(mut self, reduction: Reduction) -> Self {
+        self.reduction = reduction;
+        self
     }
 
     pub fn margin(mut self, alpha: f32) -> Self {
@@ -53,9 +61,7 @@ impl Loss for Triplet {
         match (self.mining, prediction) {
             (Mining::Given, Value::Table(three)) => {
                 let [batch, _, dimensions] = three.dims();
-                let row = |place: usize| {
-                    three.clone().slice([0..batch, place..place + 1]).reshape([batch, dimensions])
-                };
+                let row = |place: usize| three.clone().slice([0..batch, place..place + 1]).reshape([batch, dimensions]);
                 triplet(row(0), row(1), row(2), self.alpha)
             }
             (Mining::BatchHard, prediction) => {
@@ -76,10 +82,17 @@ impl Loss for Triplet {
                 let costs = relu(gap + self.alpha) * valid;
                 let active = costs.clone().without_autodiff().greater_elem(1e-16).float().sum().clamp_min(1.0);
                 let each = costs.sum_dim(2).sum_dim(1).reshape([batch]);
-                // The model takes the mean over the batch: so it becomes the one over active triplets.
-                each.mul_scalar(batch as f32) / active
+                match self.reduction {
+                    // The model takes the mean over the batch: so it becomes the one over active triplets.
+                    Reduction::Mean => each.mul_scalar(batch as f32) / active,
+                    Reduction::Sum => each,
+                }
             }
         }
+    }
+
+    fn reduction(&self) -> Reduction {
+        self.reduction
     }
 
     fn fits(&self, truth: &[usize], output: &[usize]) -> Result<(), String> {
@@ -87,6 +100,26 @@ impl Loss for Triplet {
             (Mining::Given, _, [3, _]) | (Mining::BatchAll | Mining::BatchHard, [1], [_]) => Ok(()),
             (Mining::Given, ..) => Err(format!("goes with an output (3, dimensions), not {output:?}")),
             _ => Err(format!("has the shape {truth:?} and the output {output:?}: a label and a vector are needed")),
+        }
+    }
+}
+
+/// Of a model with three outputs (anchor, positive, negative), as in the course notes: truth is not looked at.
+impl JointLoss for Triplet {
+    fn call(&self, _truth: &[ArrayD<f32>], predictions: Vec<Value>) -> Vec<Tensor<1>> {
+        let mut encodings = predictions.into_iter().map(rows);
+        let mut next = || encodings.next().expect("three outputs, as was looked at");
+        vec![triplet(next(), next(), next(), self.alpha)]
+    }
+
+    fn reduction(&self) -> Reduction {
+        self.reduction
+    }
+
+    fn check(&self, _truth: &[ArrayD<f32>], _batch: usize, outputs: &[&[usize]]) -> Result<(), String> {
+        match outputs {
+            [a, b, c] if a == b && b == c && self.mining == Mining::Given => Ok(()),
+            _ => Err(format!("goes with three outputs alike: anchor, positive, negative; not {outputs:?}")),
         }
     }
 }

@@ -62,6 +62,14 @@ impl Metric for BinaryAccuracy {
     fn reset(&mut self) {
         self.mean = Mean::default();
     }
+
+    fn state(&self) -> Vec<f64> {
+        self.mean.state()
+    }
+
+    fn restore(&mut self, state: &[f64]) {
+        self.mean.restore(state);
+    }
 }
 
 impl Metric for CategoricalAccuracy {
@@ -83,6 +91,14 @@ impl Metric for CategoricalAccuracy {
     fn reset(&mut self) {
         self.mean = Mean::default();
     }
+
+    fn state(&self) -> Vec<f64> {
+        self.mean.state()
+    }
+
+    fn restore(&mut self, state: &[f64]) {
+        self.mean.restore(state);
+    }
 }
 
 impl Metric for SparseCategoricalAccuracy {
@@ -103,6 +119,14 @@ impl Metric for SparseCategoricalAccuracy {
 
     fn reset(&mut self) {
         self.mean = Mean::default();
+    }
+
+    fn state(&self) -> Vec<f64> {
+        self.mean.state()
+    }
+
+    fn restore(&mut self, state: &[f64]) {
+        self.mean.restore(state);
     }
 
     fn fits(&self, truth: &[usize], output: &[usize]) -> Result<(), String> {
@@ -130,6 +154,14 @@ impl Metric for TopK {
 
     fn reset(&mut self) {
         self.mean = Mean::default();
+    }
+
+    fn state(&self) -> Vec<f64> {
+        self.mean.state()
+    }
+
+    fn restore(&mut self, state: &[f64]) {
+        self.mean.restore(state);
     }
 
     fn fits(&self, truth: &[usize], output: &[usize]) -> Result<(), String> {

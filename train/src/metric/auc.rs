@@ -57,6 +57,16 @@ impl Metric for Auc {
     fn reset(&mut self) {
         *self = Auc::default();
     }
+
+    fn state(&self) -> Vec<f64> {
+        self.above.iter().flat_map(|it| [it.0, it.1]).collect()
+    }
+
+    fn restore(&mut self, state: &[f64]) {
+        for (above, pair) in self.above.iter_mut().zip(state.chunks_exact(2)) {
+            *above = (pair[0], pair[1]);
+        }
+    }
 }
 
 #[cfg(test)]

@@ -12,6 +12,16 @@ struct Counts {
 }
 
 impl Counts {
+    fn state(&self) -> Vec<f64> {
+        vec![self.hits, self.false_alarms, self.misses]
+    }
+
+    fn restore(&mut self, state: &[f64]) {
+        if let [hits, false_alarms, misses] = *state {
+            *self = Counts { hits, false_alarms, misses };
+        }
+    }
+
     fn add(&mut self, threshold: f32, truth: &ArrayViewD<f32>, prediction: &ArrayViewD<f32>, weights: &[f32]) {
         for ((truth, answer), &weight) in truth.outer_iter().zip(prediction.outer_iter()).zip(weights) {
             for (&truth, &answer) in truth.iter().zip(answer.iter()) {
@@ -69,6 +79,14 @@ impl Metric for Precision {
     fn reset(&mut self) {
         self.counts = Counts::default();
     }
+
+    fn state(&self) -> Vec<f64> {
+        self.counts.state()
+    }
+
+    fn restore(&mut self, state: &[f64]) {
+        self.counts.restore(state);
+    }
 }
 
 impl Metric for Recall {
@@ -87,6 +105,14 @@ impl Metric for Recall {
     fn reset(&mut self) {
         self.counts = Counts::default();
     }
+
+    fn state(&self) -> Vec<f64> {
+        self.counts.state()
+    }
+
+    fn restore(&mut self, state: &[f64]) {
+        self.counts.restore(state);
+    }
 }
 
 fn part(hits: f64, others: f64) -> f32 {
@@ -101,7 +127,9 @@ mod tests {
     #[test]
     fn precision_and_recall_gather_over_batches() {
         let (mut precision, mut recall) = (Precision::default(), Recall::default());
-        for (truth, answer) in [(array![[1.0_f32], [1.0]], array![[0.9_f32], [0.1]]), (array![[0.0], [1.0]], array![[0.8], [0.7]])] {
+        for (truth, answer) in
+            [(array![[1.0_f32], [1.0]], array![[0.9_f32], [0.1]]), (array![[0.0], [1.0]], array![[0.8], [0.7]])]
+        {
             let (truth, answer) = (truth.into_dyn(), answer.into_dyn());
             precision.update(truth.view(), answer.view(), &[1.0, 1.0]);
             recall.update(truth.view(), answer.view(), &[1.0, 1.0]);

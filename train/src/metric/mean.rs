@@ -46,6 +46,14 @@ impl<L: Loss> Metric for MeanOf<L> {
         self.mean = Mean::default();
     }
 
+    fn state(&self) -> Vec<f64> {
+        self.mean.state()
+    }
+
+    fn restore(&mut self, state: &[f64]) {
+        self.mean.restore(state);
+    }
+
     fn fits(&self, truth: &[usize], output: &[usize]) -> Result<(), String> {
         self.loss.fits(truth, output)
     }

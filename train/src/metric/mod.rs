@@ -27,6 +27,14 @@ pub trait Metric: Debug + Send {
 
     fn reset(&mut self);
 
+    /// The numbers that it has gathered, for a training that is ended in the middle of an epoch.
+    fn state(&self) -> Vec<f64> {
+        Vec::new()
+    }
+
+    /// Takes back what [`Metric::state`] gave.
+    fn restore(&mut self, _state: &[f64]) {}
+
     /// Whether a truth of this shape (without the batch) fits an output of that one; why not, to end "the truth …".
     fn fits(&self, truth: &[usize], output: &[usize]) -> Result<(), String> {
         if truth == output { Ok(()) } else { Err(format!("has the shape {truth:?}, the output {output:?}")) }
@@ -48,6 +56,16 @@ impl Mean {
 
     pub fn value(&self) -> f32 {
         if self.weight == 0.0 { 0.0 } else { (self.sum / self.weight) as f32 }
+    }
+
+    pub fn state(&self) -> Vec<f64> {
+        vec![self.sum, self.weight]
+    }
+
+    pub fn restore(&mut self, state: &[f64]) {
+        if let [sum, weight] = *state {
+            *self = Mean { sum, weight };
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use burn::tensor::Tensor;
 
 use super::Model;
-use crate::loss::Loss;
+use crate::loss::{JointLoss, Loss};
 use crate::metric::Metric;
 use crate::optimizer::Optimizer;
 use crate::{Error, Result};
@@ -15,6 +15,7 @@ use crate::{Error, Result};
 pub struct Compile {
     optimizer: Box<dyn Optimizer>,
     losses: Vec<Box<dyn Loss>>,
+    joint: Option<Box<dyn JointLoss>>,
     loss_weights: Option<Vec<f32>>,
     metrics: Vec<(usize, Box<dyn Metric>)>,
     weighted_metrics: Vec<(usize, Box<dyn Metric>)>,
@@ -36,6 +37,7 @@ impl Compile {
         Compile {
             optimizer: Box::new(optimizer),
             losses: Vec::new(),
+            joint: None,
             loss_weights: None,
             metrics: Vec::new(),
             weighted_metrics: Vec::new(),
@@ -49,7 +51,13 @@ impl Compile {
         self
     }
 
-    /// How much each output's loss counts in the sum.
+    /// One loss of all outputs together, in place of those of each.
+    pub fn joint_loss(mut self, loss: impl JointLoss + 'static) -> Self {
+        self.joint = Some(Box::new(loss));
+        self
+    }
+
+    /// How much each output's loss, or each part of a joint loss, counts in the sum.
     pub fn loss_weights(mut self, weights: impl Into<Vec<f32>>) -> Self {
         self.loss_weights = Some(weights.into());
         self
@@ -81,7 +89,7 @@ impl Compile {
 #[derive(Debug)]
 pub(crate) struct Compiled {
     pub optimizer: Box<dyn Optimizer>,
-    pub losses: Vec<Box<dyn Loss>>,
+    pub losses: Losses,
     pub loss_weights: Vec<f32>,
     pub watched: Vec<Watched>,
     pub mode: SampleWeightMode,
@@ -93,6 +101,13 @@ pub(crate) struct Compiled {
     pub rate_factor: f32,
     /// A rate set by a callback, in place of the schedule's.
     pub rate_override: Option<f32>,
+}
+
+#[derive(Debug)]
+pub(crate) enum Losses {
+    /// For each output.
+    Each(Vec<Box<dyn Loss>>),
+    Joint(Box<dyn JointLoss>),
 }
 
 #[derive(Debug)]
@@ -118,12 +133,22 @@ impl Model {
     /// Where there are not as many losses, or loss weights, as outputs.
     pub fn compile(&mut self, how: Compile) -> Result<()> {
         let outputs = self.outputs.len();
-        if how.losses.len() != outputs {
-            return Err(Error::Model(format!("{} losses for {outputs} outputs: one for each is needed", how.losses.len())));
-        }
-        let loss_weights = how.loss_weights.unwrap_or_else(|| vec![1.0; outputs]);
-        if loss_weights.len() != outputs {
-            return Err(Error::Model(format!("{} loss weights for {outputs} outputs", loss_weights.len())));
+        let losses = match how.joint {
+            Some(loss) if how.losses.is_empty() => Losses::Joint(loss),
+            Some(_) => return Err(Error::Model("a joint loss takes the place of the losses of each output".into())),
+            None if how.losses.len() == outputs => Losses::Each(how.losses),
+            None => {
+                let count = how.losses.len();
+                return Err(Error::Model(format!("{count} losses for {outputs} outputs: one for each is needed")));
+            }
+        };
+        let parts = match &losses {
+            Losses::Each(_) => outputs,
+            Losses::Joint(loss) => loss.parts().len().max(1),
+        };
+        let loss_weights = how.loss_weights.unwrap_or_else(|| vec![1.0; parts]);
+        if loss_weights.len() != parts {
+            return Err(Error::Model(format!("{} loss weights for {parts} losses", loss_weights.len())));
         }
         let plain = how.metrics.into_iter().map(|(output, metric)| (output, metric, false));
         let weighted = how.weighted_metrics.into_iter().map(|(output, metric)| (output, metric, true));
@@ -145,7 +170,7 @@ impl Model {
         }
         self.compiled = Some(Compiled {
             optimizer: how.optimizer,
-            losses: how.losses,
+            losses,
             loss_weights,
             watched,
             mode: how.sample_weight_mode,
@@ -155,6 +180,17 @@ impl Model {
             rate_override: None,
         });
         Ok(())
+    }
+
+    /// Of the losses that are logged beside their sum: none where there is only one.
+    pub(super) fn loss_names(&self) -> Result<Vec<String>> {
+        Ok(match &self.compiled()?.losses {
+            Losses::Each(losses) if losses.len() == 1 => Vec::new(),
+            Losses::Each(losses) => {
+                (0..losses.len()).map(|output| format!("{}_loss", self.output_name(output))).collect()
+            }
+            Losses::Joint(loss) => loss.parts().iter().map(|part| format!("{part}_loss")).collect(),
+        })
     }
 
     /// Name of the layer that gives this output.

@@ -1,32 +1,35 @@
-//! The training loop.
+//! Learning from a dataset: the arguments, as Keras names them.
 
+use std::ops::Range;
 use std::path::PathBuf;
-use std::sync::mpsc::sync_channel;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::thread;
 
-use rand::SeedableRng;
-use rand::seq::SliceRandom;
-use rand_chacha::ChaCha8Rng;
-
+use super::Model;
+use super::course::{Course, Progress};
 use super::history::{History, Logs};
-use super::step::Outcome;
-use super::{Evaluate, Model};
+use super::loader::Plan;
+use super::tally::Tally;
 use crate::callback::{Batches, Callback, Training};
 use crate::data::{Arrays, Batch, Dataset};
 use crate::{Error, Result};
 
 /// The arguments of [`Model::fit`], with Keras' defaults.
 pub struct Fit<'a> {
-    batch_size: usize,
-    epochs: usize,
+    pub(super) batch_size: usize,
+    pub(super) epochs: usize,
     callbacks: Vec<Box<dyn Callback + 'a>>,
     validation_data: Option<&'a dyn Dataset>,
+    validation_split: f32,
     shuffle: bool,
-    class_weight: Option<Vec<f32>>,
+    pub(super) class_weight: Option<Vec<f32>>,
+    sample_weight: Option<Vec<f32>>,
     initial_epoch: usize,
     steps_per_epoch: Option<usize>,
-    validation_steps: Option<usize>,
-    checkpoint: Option<PathBuf>,
+    pub(super) validation_steps: Option<usize>,
+    pub(super) checkpoint: Option<PathBuf>,
+    pub(super) stop: Option<Arc<AtomicBool>>,
 }
 
 impl Default for Fit<'_> {
@@ -36,12 +39,15 @@ impl Default for Fit<'_> {
             epochs: 1,
             callbacks: Vec::new(),
             validation_data: None,
+            validation_split: 0.0,
             shuffle: true,
             class_weight: None,
+            sample_weight: None,
             initial_epoch: 0,
             steps_per_epoch: None,
             validation_steps: None,
             checkpoint: None,
+            stop: None,
         }
     }
 }
@@ -81,9 +87,16 @@ impl<'a> Fit<'a> {
         }
     }
 
-    /// Measured after each epoch. For the last part of arrays in memory see [`Arrays::split`].
+    /// Measured after each epoch.
     pub fn validation_data(mut self, data: &'a dyn Dataset) -> Self {
         self.validation_data = Some(data);
+        self
+    }
+
+    /// Keeps the last part of the samples, 0 to 1, to measure after each epoch: they are never learned. (They are read as the
+    /// others are, changed by chance too where the dataset does that.)
+    pub fn validation_split(mut self, part: f32) -> Self {
+        self.validation_split = part;
         self
     }
 
@@ -99,13 +112,19 @@ impl<'a> Fit<'a> {
         self
     }
 
+    /// How much each sample of the dataset counts, beside what the dataset itself says.
+    pub fn sample_weight(mut self, weights: impl Into<Vec<f32>>) -> Self {
+        self.sample_weight = Some(weights.into());
+        self
+    }
+
     /// Counts on from this epoch.
     pub fn initial_epoch(mut self, epoch: usize) -> Self {
         self.initial_epoch = epoch;
         self
     }
 
-    /// Ends an epoch after so many batches.
+    /// An epoch has so many batches; the next one goes on where it ended, over the samples again and again.
     pub fn steps_per_epoch(mut self, steps: usize) -> Self {
         self.steps_per_epoch = Some(steps);
         self
@@ -117,15 +136,31 @@ impl<'a> Fit<'a> {
     }
 
     /// Saves everything to this file after each epoch, and goes on from there where it is: a training that was killed comes to the
-    /// same numbers as one that was not.
+    /// same numbers as one that was not. Keras' BackupAndRestore, but the file stays.
     pub fn checkpoint(mut self, file: impl Into<PathBuf>) -> Self {
         self.checkpoint = Some(file.into());
         self
     }
-}
 
-/// Batches that the loader prepares ahead.
-const AHEAD: usize = 2;
+    /// Ends after the batch in which this becomes true, with the checkpoint saved: [`crate::interrupt::on_ctrl_c`] gives one.
+    pub fn stop(mut self, flag: Arc<AtomicBool>) -> Self {
+        self.stop = Some(flag);
+        self
+    }
+
+    /// The samples to learn from, and those at the end that are kept.
+    fn parts(&self, count: usize) -> Result<(Range<usize>, Range<usize>)> {
+        let kept = (count as f32 * self.validation_split) as usize;
+        if self.validation_split == 0.0 {
+            return Ok((0..count, count..count));
+        }
+        if !(0.0..1.0).contains(&self.validation_split) || kept == 0 || kept == count {
+            let part = self.validation_split;
+            return Err(Error::Data(format!("a validation_split of {part} leaves no sample of {count} on one side")));
+        }
+        Ok((0..count - kept, count - kept..count))
+    }
+}
 
 impl Model {
     /// Learns from a dataset.
@@ -135,60 +170,47 @@ impl Model {
     /// that batch, and the checkpoint that of the last whole epoch.
     pub fn fit(&mut self, data: &dyn Dataset, mut how: Fit) -> Result<History> {
         self.compiled()?;
-        if data.is_empty() || how.batch_size == 0 {
-            return Err(Error::Data(format!("nothing to learn from: {} samples in batches of {}", data.len(), how.batch_size)));
+        if data.is_empty() || how.batch_size == 0 || how.steps_per_epoch == Some(0) {
+            let (count, size) = (data.len(), how.batch_size);
+            return Err(Error::Data(format!("nothing to learn from: {count} samples in batches of {size}")));
         }
-        let mut history = History::default();
-        let mut first = how.initial_epoch;
-        if let Some(file) = how.checkpoint.as_ref().filter(|file| file.exists()) {
-            (first, history) = self.resume(file, &mut how.callbacks)?;
+        if self.parameters.iter().enumerate().all(|(index, _)| !self.learns(index)) {
+            return Err(Error::Model("nothing to learn: every layer is frozen or has no weights".into()));
+        }
+        if let Some(weights) = how.sample_weight.as_ref().filter(|weights| weights.len() != data.len()) {
+            return Err(Error::Data(format!("{} sample weights for {} samples", weights.len(), data.len())));
         }
         let mut callbacks = std::mem::take(&mut how.callbacks);
-        let batches = data.len().div_ceil(how.batch_size).min(how.steps_per_epoch.unwrap_or(usize::MAX));
-        let plan = Batches { epochs: how.epochs, batches };
-        let mut training = Training::new(self, plan, how.checkpoint.clone());
-        for callback in &mut callbacks {
-            callback.train_begin(&mut training)?;
-        }
-        for epoch in first..how.epochs {
-            if training.stop {
-                break;
-            }
-            for callback in &mut callbacks {
-                callback.epoch_begin(epoch, &mut training)?;
-            }
-            let Some(mut logs) = training.epoch(data, &how, epoch, batches, &mut callbacks)? else { break };
-            if let Some(validation) = how.validation_data {
-                let mut measure = Evaluate::new().batch_size(how.batch_size);
-                measure.steps = how.validation_steps;
-                let values = training.model.evaluate(validation, measure)?;
-                logs.extend(values.into_iter().map(|(name, value)| (format!("val_{name}"), value)));
-            }
-            history.push(&logs);
-            for callback in &mut callbacks {
-                callback.epoch_end(epoch, &logs, &mut training)?;
-            }
-            if let Some(file) = &how.checkpoint {
-                training.model.save_training(file, epoch + 1, &history, &callbacks)?;
-            }
-        }
-        for callback in &mut callbacks {
-            callback.train_end(&mut training)?;
-        }
-        Ok(history)
+        let progress = match how.checkpoint.as_ref().filter(|file| file.exists()) {
+            Some(file) => self.resume(file, &mut callbacks)?,
+            None => Progress { epoch: how.initial_epoch, ..Progress::default() },
+        };
+        let (learned, kept) = how.parts(data.len())?;
+        let plan = Plan {
+            data,
+            samples: learned,
+            batch_size: how.batch_size,
+            shuffle: how.shuffle.then_some(self.seed),
+            weights: how.sample_weight.as_deref(),
+        };
+        let validation = match how.validation_data {
+            Some(other) => Some(Plan::plain(other, 0..other.len(), how.batch_size)),
+            None => (!kept.is_empty()).then(|| Plan { samples: kept, shuffle: None, ..plan.clone() }),
+        };
+        let steps = how.steps_per_epoch.unwrap_or_else(|| plan.batches());
+        let numbers = progress.epoch * steps + progress.batch..how.epochs * steps;
+        let training = Training::new(self, Batches { epochs: how.epochs, batches: steps }, how.checkpoint.clone());
+        let mut course = Course { training, how: &how, callbacks, validation, progress };
+        thread::scope(|scope| {
+            let batches = plan.start(scope, numbers)?;
+            course.run(&batches)
+        })?;
+        Ok(course.progress.history)
     }
 
     /// Learns from arrays; the last `validation_split` of them is measured after each epoch and never learned.
     pub fn fit_arrays(&mut self, arrays: &Arrays, validation_split: Option<f32>, how: Fit) -> Result<History> {
-        match validation_split {
-            None => self.fit(arrays, how),
-            Some(part) => {
-                let (learned, measured) = arrays.split(part)?;
-                // The borrow of the second part ends with this call, so `how` is made anew around it.
-                let how: Fit<'_> = how;
-                self.fit(&learned, Fit { validation_data: Some(&measured), ..how })
-            }
-        }
+        self.fit(arrays, how.validation_split(validation_split.unwrap_or(0.0)))
     }
 
     /// One step on one batch; the loss and metrics of it.
@@ -212,129 +234,5 @@ impl Model {
         self.reset_metrics()?;
         tally.add(self, batch, &outcome, size, weights.as_deref())?;
         self.logs(&tally)
-    }
-
-    pub(super) fn reset_metrics(&mut self) -> Result<()> {
-        for watched in &mut self.compiled_mut()?.watched {
-            watched.metric.reset();
-        }
-        Ok(())
-    }
-
-    /// By their names: the loss, that of each output where there are several, the metrics.
-    pub(super) fn logs(&self, tally: &Tally) -> Result<Logs> {
-        let mut logs = vec![("loss".to_owned(), tally.mean(tally.loss))];
-        if self.outputs.len() > 1 {
-            let each = tally.losses.iter().enumerate();
-            logs.extend(each.map(|(output, &sum)| (format!("{}_loss", self.output_name(output)), tally.mean(sum))));
-        }
-        logs.extend(self.compiled()?.watched.iter().map(|watched| (watched.name.clone(), watched.metric.value())));
-        Ok(logs)
-    }
-}
-
-impl Training<'_> {
-    /// One pass over the data; none where a callback stopped it.
-    fn epoch(
-        &mut self,
-        data: &dyn Dataset,
-        how: &Fit,
-        epoch: usize,
-        batches: usize,
-        callbacks: &mut [Box<dyn Callback + '_>],
-    ) -> Result<Option<Logs>> {
-        let order = order(data.len(), how.shuffle, self.model.seed, epoch);
-        self.model.reset_metrics()?;
-        let mut tally = Tally::default();
-        thread::scope(|scope| {
-            let (sender, receiver) = sync_channel::<Result<Batch>>(AHEAD);
-            let chunks = order.chunks(how.batch_size).take(batches);
-            scope.spawn(move || {
-                for samples in chunks {
-                    // The receiver is gone where the training stopped: nothing is left to do.
-                    if sender.send(data.batch(samples, epoch)).is_err() {
-                        break;
-                    }
-                }
-            });
-            for (number, batch) in receiver.iter().enumerate() {
-                let batch = batch?;
-                let prepared = self.model.prepare(&batch, how.class_weight.as_deref())?;
-                let (size, weights) = (prepared.size, prepared.weights.clone());
-                let outcome = self.model.learn(prepared, ((epoch as u64) << 32) | number as u64)?;
-                if !outcome.loss.is_finite() {
-                    return Err(self.diverged(outcome.loss, epoch, number));
-                }
-                tally.add(self.model, &batch, &outcome, size, weights.as_deref())?;
-                let logs = self.model.logs(&tally)?;
-                for callback in callbacks.iter_mut() {
-                    callback.batch_end(number, &logs, self)?;
-                }
-                if self.stop {
-                    return Ok(None);
-                }
-            }
-            self.model.logs(&tally).map(Some)
-        })
-    }
-
-    fn diverged(&self, loss: f32, epoch: usize, batch: usize) -> Error {
-        let saved = match &self.checkpoint {
-            Some(file) if file.exists() => format!("; {} is that of the last whole epoch", file.display()),
-            _ => String::new(),
-        };
-        Error::Diverged(format!(
-            "the loss is {loss} in epoch {}, batch {}: the step was not taken{saved}; a smaller learning rate or global_clipnorm may help",
-            epoch + 1,
-            batch + 1
-        ))
-    }
-}
-
-/// Numbers of the samples in the order of an epoch.
-fn order(count: usize, shuffle: bool, seed: u64, epoch: usize) -> Vec<usize> {
-    let mut order: Vec<usize> = (0..count).collect();
-    if shuffle {
-        let mut rng = ChaCha8Rng::seed_from_u64(seed ^ 0x5348_5546);
-        rng.set_stream(epoch as u64);
-        order.shuffle(&mut rng);
-    }
-    order
-}
-
-/// Losses over the samples so far.
-#[derive(Debug, Default)]
-pub(super) struct Tally {
-    loss: f64,
-    losses: Vec<f64>,
-    samples: usize,
-}
-
-impl Tally {
-    pub fn add(&mut self, model: &mut Model, batch: &Batch, outcome: &Outcome, size: usize, weights: Option<&[f32]>) -> Result<()> {
-        self.samples += size;
-        self.loss += f64::from(outcome.loss) * size as f64;
-        self.losses.resize(outcome.losses.len(), 0.0);
-        for (sum, loss) in self.losses.iter_mut().zip(&outcome.losses) {
-            *sum += f64::from(*loss) * size as f64;
-        }
-        let alike = vec![1.0; size];
-        let weighted = weights.filter(|weights| weights.len() == size).unwrap_or(&alike);
-        let watched = &mut model.compiled_mut()?.watched;
-        for output in 0..outcome.predictions.len() {
-            if !watched.iter().any(|it| it.output == output) {
-                continue;
-            }
-            let prediction = outcome.predictions[output].clone().into_array();
-            for it in watched.iter_mut().filter(|it| it.output == output) {
-                let weights = if it.weighted { weighted } else { &alike };
-                it.metric.update(batch.y[output].view(), prediction.view(), weights);
-            }
-        }
-        Ok(())
-    }
-
-    fn mean(&self, sum: f64) -> f32 {
-        (sum / self.samples.max(1) as f64) as f32
     }
 }

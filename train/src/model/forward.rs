@@ -54,7 +54,8 @@ impl Model {
                 values[index] = given.into_iter().next();
                 continue;
             }
-            let next = behind[index].and_then(|next| Some((next, self.layers[self.places[next].layer].layer.activation()?)));
+            let next =
+                behind[index].and_then(|next| Some((next, self.layers[self.places[next].layer].layer.activation()?)));
             let mut context = Context {
                 training: run.training,
                 parameters: &self.parameters,

@@ -40,12 +40,7 @@ impl Model {
     ///
     /// # Errors
     /// Arrays that do not fit the inputs or outputs: the line names which.
-    pub fn gradients(
-        &self,
-        inputs: &[ArrayD<f32>],
-        upstream: &[ArrayD<f32>],
-        training: bool,
-    ) -> Result<Gradients> {
+    pub fn gradients(&self, inputs: &[ArrayD<f32>], upstream: &[ArrayD<f32>], training: bool) -> Result<Gradients> {
         let batch = self.check_batch("input", &self.inputs, inputs)?;
         if self.check_batch("output", &self.outputs, upstream)? != batch {
             return Err(Error::Data(format!("{batch} samples go in, but the upstream gradient is not of as many")));

@@ -13,15 +13,19 @@ use crate::{Error, Result};
 
 mod build;
 mod compile;
+mod costs;
+mod course;
 mod evaluate;
 mod fit;
 mod forward;
 mod gradients;
 mod history;
+mod loader;
 mod save;
 mod sequential;
 mod step;
 mod summary;
+mod tally;
 
 pub use compile::{Compile, SampleWeightMode};
 pub use evaluate::{Evaluate, Predict};
@@ -167,10 +171,7 @@ impl Model {
     }
 
     fn place_of(&self, name: &str) -> Result<usize> {
-        self.places
-            .iter()
-            .position(|place| self.layers[place.layer].name == name)
-            .ok_or_else(|| self.no_layer(name))
+        self.places.iter().position(|place| self.layers[place.layer].name == name).ok_or_else(|| self.no_layer(name))
     }
 
     fn no_layer(&self, name: &str) -> Error {

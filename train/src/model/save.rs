@@ -11,7 +11,9 @@ use safetensors::{Dtype, SafeTensors};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
+use super::course::Progress;
 use super::history::History;
+use super::tally::{SavedTally, Tally};
 use super::{Entry, Model, Use};
 use crate::callback::Callback;
 use crate::device::{self, Device};
@@ -20,12 +22,17 @@ use crate::parameter::Parameter;
 use crate::shape::Shape;
 use crate::{Error, Result};
 
-/// Keys of the file's metadata.
-const NETWORK: &str = "wayside-train.network";
-const TRAINING: &str = "wayside-train.training";
+/// Key of the file's metadata; only one, because several would be written in any order.
+const KEY: &str = "wayside-train";
 
 /// Files above this are no models of ours: 4 GB.
 const MAX_BYTES: u64 = 4 << 30;
+
+#[derive(Serialize, Deserialize)]
+struct Description {
+    network: Network,
+    training: Option<Saved>,
+}
 
 #[derive(Serialize, Deserialize)]
 struct Network {
@@ -58,44 +65,70 @@ struct Saved {
     rate_factor: f32,
     rate_override: Option<f32>,
     epoch: usize,
+    batch: usize,
+    tally: SavedTally,
     history: History,
+    finished: bool,
     callbacks: Vec<Json>,
 }
 
 impl Model {
     /// Writes network and weights, and the optimizer's numbers where the model is compiled; whole or not at all.
     pub fn save(&self, path: &Path) -> Result<()> {
-        self.save_training(path, 0, &History::default(), &[])
+        self.write(path, &Progress::default(), &[])
     }
 
+    /// Writes all that a training needs to go on.
+    ///
+    /// # Errors
+    /// Where weights are no numbers any more: then the file stays as it was.
     pub(crate) fn save_training(
         &self,
         path: &Path,
-        epoch: usize,
-        history: &History,
+        progress: &Progress,
         callbacks: &[Box<dyn Callback + '_>],
     ) -> Result<()> {
-        let mut metadata = HashMap::from([(NETWORK.to_owned(), text(&self.network()?)?)]);
+        for parameter in &self.parameters {
+            if !parameter.to_vec().iter().all(|number| number.is_finite()) {
+                return Err(Error::Diverged(format!(
+                    "{} is no number any more after epoch {}: {} was not written; a smaller learning rate or \
+                     global_clipnorm may help",
+                    parameter.name,
+                    progress.epoch,
+                    path.display()
+                )));
+            }
+        }
+        self.write(path, progress, callbacks)
+    }
+
+    fn write(&self, path: &Path, progress: &Progress, callbacks: &[Box<dyn Callback + '_>]) -> Result<()> {
         let mut tensors: Vec<(String, Vec<usize>, Vec<u8>)> = Vec::new();
         for parameter in &self.parameters {
             tensors.push((parameter.name.clone(), parameter.spec.shape.clone(), bytes(&parameter.value)));
         }
+        let mut flat = |name: String, value: &Tensor<1>| tensors.push((name, value.dims().into(), bytes(value)));
+        let mut training = None;
         if let Some(compiled) = &self.compiled {
-            let saved = Saved {
+            for (name, slots) in &compiled.slots {
+                slots.iter().enumerate().for_each(|(number, slot)| flat(format!("{name}#{number}"), slot));
+            }
+            for (place, callback) in callbacks.iter().enumerate() {
+                let weights = callback.weights().iter().enumerate();
+                weights.for_each(|(number, value)| flat(format!("{}#{number}", kept_by(place)), value));
+            }
+            training = Some(Saved {
                 optimizer: compiled.optimizer.name().into(),
                 step: compiled.step,
                 rate_factor: compiled.rate_factor,
                 rate_override: compiled.rate_override,
-                epoch,
-                history: history.clone(),
+                epoch: progress.epoch,
+                batch: progress.batch,
+                tally: if progress.batch > 0 { progress.tally.save(self) } else { SavedTally::default() },
+                history: progress.history.clone(),
+                finished: progress.finished,
                 callbacks: callbacks.iter().map(|callback| callback.state()).collect(),
-            };
-            metadata.insert(TRAINING.into(), text(&saved)?);
-            for (name, slots) in &compiled.slots {
-                for (number, slot) in slots.iter().enumerate() {
-                    tensors.push((format!("{name}#{number}"), slot.dims().into(), bytes(slot)));
-                }
-            }
+            });
         }
         // The same training gives the same file.
         tensors.sort();
@@ -103,6 +136,7 @@ impl Model {
             .iter()
             .map(|(name, shape, bytes)| Ok((name, TensorView::new(Dtype::F32, shape.clone(), bytes).map_err(odd)?)))
             .collect::<Result<Vec<_>>>()?;
+        let metadata = HashMap::from([(KEY.to_owned(), text(&Description { network: self.network()?, training })?)]);
         let file = safetensors::serialize(views, Some(metadata)).map_err(odd)?;
         wayside::part_file::write(path, &file).map_err(|error| Error::file(path, error))
     }
@@ -115,8 +149,7 @@ impl Model {
     pub fn load_on(path: &Path, device: &Device) -> Result<Model> {
         let bytes = read(path)?;
         let file = File::open(path, &bytes)?;
-        let network: Network = file.metadata(NETWORK)?.ok_or_else(|| file.refuse("is no model of wayside-train"))?;
-        let mut model = rebuild(network, device).map_err(|why| file.refuse(&why))?;
+        let mut model = rebuild(file.description()?.network, device).map_err(|why| file.refuse(&why))?;
         for parameter in &mut model.parameters {
             parameter.value = file.tensor(&parameter.name, &parameter.spec.shape, device)?;
         }
@@ -126,50 +159,72 @@ impl Model {
     /// Takes over the weights of a file into this network, by the parameters' names; all of them have to be there.
     pub fn load_weights(&mut self, path: &Path) -> Result<()> {
         let bytes = read(path)?;
+        self.take_weights(&File::open(path, &bytes)?)
+    }
+
+    /// Takes over what the optimizer has gathered, after [`Model::compile`]: to go on learning from a file with other data.
+    pub fn load_optimizer(&mut self, path: &Path) -> Result<()> {
+        let bytes = read(path)?;
         let file = File::open(path, &bytes)?;
+        let saved = file.description()?.training.ok_or_else(|| file.refuse("holds no training"))?;
+        self.take_optimizer(&file, &saved)
+    }
+
+    /// Goes on where a checkpoint stands: weights, optimizer, callbacks.
+    pub(crate) fn resume(&mut self, path: &Path, callbacks: &mut [Box<dyn Callback + '_>]) -> Result<Progress> {
+        let bytes = read(path)?;
+        let file = File::open(path, &bytes)?;
+        let Description { network, training } = file.description()?;
+        if text(&network)? != text(&self.network()?)? {
+            return Err(file.refuse("is the checkpoint of another network: name another place, or remove it"));
+        }
+        let saved = training.ok_or_else(|| file.refuse("holds no training"))?;
+        if saved.callbacks.len() != callbacks.len() {
+            return Err(file.refuse("is the checkpoint of another training: name another place, or remove it"));
+        }
+        self.take_weights(&file)?;
+        self.take_optimizer(&file, &saved)?;
+        for (place, (callback, state)) in callbacks.iter_mut().zip(&saved.callbacks).enumerate() {
+            callback.restore(state);
+            callback.restore_weights(file.numbered(&kept_by(place), &self.device)?);
+        }
+        let tally = Tally::restore(&saved.tally, self)?;
+        let Saved { epoch, batch, history, finished, .. } = saved;
+        Ok(Progress { epoch, batch, tally, history, finished })
+    }
+
+    fn take_weights(&mut self, file: &File) -> Result<()> {
         let values = self
             .parameters
             .iter()
             .map(|it| file.tensor(&it.name, &it.spec.shape, &self.device))
             .collect::<Result<Vec<_>>>()?;
-        for (parameter, value) in self.parameters.iter_mut().zip(values) {
-            parameter.value = value;
-        }
+        self.set_weights(values);
         Ok(())
     }
 
-    /// Goes on where a checkpoint stands: weights, optimizer, callbacks. The next epoch and what was measured so far.
-    pub(crate) fn resume(&mut self, path: &Path, callbacks: &mut [Box<dyn Callback + '_>]) -> Result<(usize, History)> {
-        let bytes = read(path)?;
-        let file = File::open(path, &bytes)?;
-        let own = text(&self.network()?)?;
-        let network: Network = file.metadata(NETWORK)?.ok_or_else(|| file.refuse("is no model of wayside-train"))?;
-        if text(&network)? != own {
-            return Err(file.refuse("is the checkpoint of another network: name another place, or remove it"));
+    fn take_optimizer(&mut self, file: &File, saved: &Saved) -> Result<()> {
+        let own = self.compiled()?.optimizer.name();
+        if saved.optimizer != own {
+            return Err(file.refuse(&format!(
+                "was trained with {}, not {own}: name another place, or remove it",
+                saved.optimizer
+            )));
         }
-        let saved: Saved = file.metadata(TRAINING)?.ok_or_else(|| file.refuse("holds no training"))?;
-        let compiled = self.compiled()?;
-        if saved.optimizer != compiled.optimizer.name() || saved.callbacks.len() != callbacks.len() {
-            return Err(file.refuse("is the checkpoint of another training: name another place, or remove it"));
-        }
-        self.load_weights(path)?;
         let mut slots = HashMap::new();
         for parameter in &self.parameters {
-            let mut own = Vec::new();
-            while let Some(slot) = file.slot(&format!("{}#{}", parameter.name, own.len()), &self.device)? {
-                own.push(slot);
+            let own = file.numbered(&parameter.name, &self.device)?;
+            if own.iter().any(|slot| slot.dims() != parameter.value.dims()) {
+                return Err(file.refuse(&format!("has numbers of the optimizer that do not fit {}", parameter.name)));
             }
             if !own.is_empty() {
                 slots.insert(parameter.name.clone(), own);
             }
         }
-        for (callback, state) in callbacks.iter_mut().zip(&saved.callbacks) {
-            callback.restore(state);
-        }
         let compiled = self.compiled_mut()?;
         (compiled.slots, compiled.step) = (slots, saved.step);
         (compiled.rate_factor, compiled.rate_override) = (saved.rate_factor, saved.rate_override);
-        Ok((saved.epoch, saved.history))
+        Ok(())
     }
 
     fn network(&self) -> Result<Network> {
@@ -188,6 +243,11 @@ impl Model {
             .collect();
         Ok(Network { layers, places, inputs: self.inputs.clone(), outputs: self.outputs.clone(), seed: self.seed })
     }
+}
+
+/// Name of the weights that the callback at this place keeps.
+fn kept_by(place: usize) -> String {
+    format!("callback {place}")
 }
 
 /// A network as it was described, with parameters of no meaning yet; every number in the description is looked at.
@@ -217,6 +277,11 @@ fn rebuild(network: Network, device: &Device) -> std::result::Result<Model, Stri
     for (number, place) in network.places.iter().enumerate() {
         if place.inputs.iter().any(|&input| input >= number) || place.layer >= layers.len() {
             return Err(format!("has a place {number} behind ones that come later"));
+        }
+        if place.inputs.is_empty() != (layers[place.layer].1.class() == "InputLayer")
+            || place.inputs.is_empty() != model.inputs.contains(&number)
+        {
+            return Err(format!("has a place {number} with inputs where none belong, or the reverse"));
         }
         let given: Vec<Shape> = place.inputs.iter().map(|&input| shapes[input].clone()).collect();
         let (saved, layer) = &layers[place.layer];
@@ -250,30 +315,38 @@ struct File<'a> {
 
 impl<'a> File<'a> {
     fn open(path: &'a Path, bytes: &'a [u8]) -> Result<Self> {
-        let refuse = |error: safetensors::SafeTensorError| Error::Model(format!("{}: is damaged or no model: {error}", path.display()));
+        let refuse = |error: safetensors::SafeTensorError| {
+            Error::Model(format!("{}: is damaged or no model: {error}", path.display()))
+        };
         let (_, header) = SafeTensors::read_metadata(bytes).map_err(refuse)?;
         let metadata = header.metadata().clone().unwrap_or_default();
         Ok(File { path, tensors: SafeTensors::deserialize(bytes).map_err(refuse)?, metadata })
     }
 
-    fn metadata<T: for<'de> Deserialize<'de>>(&self, key: &str) -> Result<Option<T>> {
-        let Some(text) = self.metadata.get(key) else { return Ok(None) };
-        serde_json::from_str(text).map(Some).map_err(|error| self.refuse(&format!("is damaged: {error}")))
+    fn description(&self) -> Result<Description> {
+        let text = self.metadata.get(KEY).ok_or_else(|| self.refuse("is no model of wayside-train"))?;
+        serde_json::from_str(text).map_err(|error| self.refuse(&format!("is damaged: {error}")))
     }
 
     fn tensor(&self, name: &str, shape: &[usize], device: &Device) -> Result<Tensor<1>> {
         let view = self.tensors.tensor(name).map_err(|_| self.refuse(&format!("has no {name}")))?;
         if view.dtype() != Dtype::F32 || view.shape() != shape {
-            return Err(self.refuse(&format!("has {name} as {:?} {:?}, not as floats {shape:?}", view.dtype(), view.shape())));
+            return Err(self.refuse(&format!(
+                "has {name} as {:?} {:?}, not as floats {shape:?}",
+                view.dtype(),
+                view.shape()
+            )));
         }
         Ok(floats(view.data(), device))
     }
 
-    fn slot(&self, name: &str, device: &Device) -> Result<Option<Tensor<1>>> {
-        match self.tensors.tensor(name) {
-            Ok(view) => self.tensor(name, &view.shape().to_vec(), device).map(Some),
-            Err(_) => Ok(None),
+    /// All tensors `name#0`, `name#1`…
+    fn numbered(&self, name: &str, device: &Device) -> Result<Vec<Tensor<1>>> {
+        let mut found = Vec::new();
+        while let Ok(view) = self.tensors.tensor(&format!("{name}#{}", found.len())) {
+            found.push(self.tensor(&format!("{name}#{}", found.len()), view.shape(), device)?);
         }
+        Ok(found)
     }
 
     fn refuse(&self, why: &str) -> Error {

@@ -4,7 +4,7 @@ use burn::tensor::Tensor;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
-use super::compile::{Compiled, SampleWeightMode};
+use super::costs::{Truths, without_batch};
 use super::{Model, Run};
 use crate::data::Batch;
 use crate::optimizer::{self, Step};
@@ -13,9 +13,9 @@ use crate::value::Value;
 use crate::{Error, Result};
 
 /// A batch as the model takes it.
-pub(super) struct Prepared {
+pub(super) struct Prepared<'a> {
     pub inputs: Vec<Value>,
-    pub truths: Vec<Value>,
+    pub truths: Truths<'a>,
     /// For each sample, or for each step of each sample.
     pub weights: Option<Vec<f32>>,
     pub size: usize,
@@ -32,34 +32,17 @@ pub(super) struct Outcome {
 
 impl Model {
     /// Checks a batch against the inputs and outputs and moves it to the device.
-    pub(super) fn prepare(&self, batch: &Batch, class_weight: Option<&[f32]>) -> Result<Prepared> {
+    pub(super) fn prepare<'a>(&self, batch: &'a Batch, class_weight: Option<&[f32]>) -> Result<Prepared<'a>> {
         let inputs = self.inputs_of(&batch.x)?;
         let size = inputs[0].batch();
-        let compiled = self.compiled()?;
-        if batch.y.len() != self.outputs.len() {
-            let text = format!("{} arrays of truth for {} outputs", batch.y.len(), self.outputs.len());
-            return Err(Error::Data(text));
-        }
-        let mut truths = Vec::with_capacity(batch.y.len());
-        for (output, array) in batch.y.iter().enumerate() {
-            let given = if array.ndim() == 1 { vec![1] } else { array.shape()[1..].to_vec() };
-            let name = self.output_name(output);
-            if array.shape().first() != Some(&size) {
-                return Err(Error::Data(format!("the truth of {name} has {:?} samples, the pictures {size}", array.shape().first())));
-            }
-            let shape = &self.places[self.outputs[output]].shape;
-            let loss = &compiled.losses[output];
-            let fits = loss.fits(&given, shape).and_then(|()| loss.check(array, shape));
-            fits.map_err(|why| Error::Data(format!("the truth of {name} {why}")))?;
-            for watched in compiled.watched.iter().filter(|watched| watched.output == output) {
-                let metric = &watched.metric;
-                metric.fits(&given, shape).map_err(|why| Error::Data(format!("{} of {name}: the truth {why}", metric.name())))?;
-            }
-            let flat: Vec<f32> = array.iter().copied().collect();
-            let flat = Tensor::from_floats(flat.as_slice(), &self.device);
-            let value = Value::from_flat(flat, size, &given)
-                .ok_or_else(|| Error::Data(format!("the truth of {name} has {} axes, at most 5 are known", given.len() + 1)))?;
-            truths.push(value);
+        let truths = self.truths_of(batch, size)?;
+        for watched in &self.compiled()?.watched {
+            let name = || format!("{} of {}", watched.metric.name(), self.output_name(watched.output));
+            let truth = batch.y.get(watched.output).filter(|truth| truth.shape().first() == Some(&size));
+            let truth = truth.ok_or_else(|| Error::Data(format!("{}: no truth for each sample", name())))?;
+            let shape = &self.places[self.outputs[watched.output]].shape;
+            let fits = watched.metric.fits(&without_batch(truth), shape);
+            fits.map_err(|why| Error::Data(format!("{}: the truth {why}", name())))?;
         }
         let weights = weights_of(batch, class_weight, size)?;
         Ok(Prepared { inputs, truths, weights, size })
@@ -95,9 +78,10 @@ impl Model {
         let run = Run { training: false, values: &values, rng: &mut rng };
         let predictions = self.forward(prepared.inputs, run).outputs;
         let compiled = self.compiled()?;
-        let (sum, losses) = self.costs(compiled, &prepared.truths, &predictions, prepared.weights.as_deref());
-        let sum = self.penalties(&values).into_iter().fold(sum, |sum, penalty| sum + penalty);
-        Ok(Outcome { loss: scalar(sum), losses: losses.into_iter().map(scalar).collect(), predictions })
+        let costs = compiled.costs(prepared.truths, &predictions, prepared.weights.as_deref())?;
+        let costs = costs.and(self.penalties(&values));
+        let (loss, losses) = costs.read();
+        Ok(Outcome { loss, losses, predictions })
     }
 
     /// Runs a batch and takes a step. `draw` seeds what is drawn by chance in it. A loss that is no number changes nothing.
@@ -109,19 +93,16 @@ impl Model {
             })
             .collect();
         let inputs = prepared.inputs.into_iter().map(Value::autodiff).collect();
-        let truths: Vec<Value> = prepared.truths.into_iter().map(Value::autodiff).collect();
         let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
         rng.set_stream(draw);
         let forward = self.forward(inputs, Run { training: true, values: &values, rng: &mut rng });
         let compiled = self.compiled()?;
-        let (sum, losses) = self.costs(compiled, &truths, &forward.outputs, prepared.weights.as_deref());
-        let penalties = self.penalties(&values).into_iter().chain(forward.penalties);
-        let sum = penalties.fold(sum, |sum, penalty| sum + penalty);
-        let loss = scalar(sum.clone());
-        let losses = losses.into_iter().map(scalar).collect();
+        let costs = compiled.costs(prepared.truths, &forward.outputs, prepared.weights.as_deref())?;
+        let costs = costs.and(self.penalties(&values)).and(forward.penalties);
+        let (loss, losses) = costs.read();
         let predictions = forward.outputs;
-        if loss.is_finite() && sum.is_tracked() {
-            let mut gradients = sum.backward();
+        if loss.is_finite() && costs.sum.is_tracked() {
+            let mut gradients = costs.sum.backward();
             let found: Vec<(usize, Tensor<1>)> = (0..values.len())
                 .filter(|&index| self.learns(index))
                 .filter_map(|index| Some((index, values[index].grad_remove(&mut gradients)?)))
@@ -132,7 +113,8 @@ impl Model {
                 self.parameters[index].value = value;
             }
         }
-        let predictions = predictions.into_iter().map(|value| crate::map_value!(value, x => x.without_autodiff())).collect();
+        let predictions =
+            predictions.into_iter().map(|value| crate::map_value!(value, x => x.without_autodiff())).collect();
         Ok(Outcome { loss, losses, predictions })
     }
 
@@ -167,45 +149,6 @@ impl Model {
         }
         Ok(())
     }
-
-    /// The weighted sum of the outputs' losses, and each of them.
-    fn costs(
-        &self,
-        compiled: &Compiled,
-        truths: &[Value],
-        predictions: &[Value],
-        weights: Option<&[f32]>,
-    ) -> (Tensor<1>, Vec<Tensor<1>>) {
-        let mut losses = Vec::with_capacity(truths.len());
-        for ((truth, prediction), loss) in truths.iter().zip(predictions).zip(&compiled.losses) {
-            let (truth, prediction) = match compiled.mode {
-                SampleWeightMode::Samples => (truth.clone(), prediction.clone()),
-                SampleWeightMode::Temporal => (by_step(truth.clone()), by_step(prediction.clone())),
-            };
-            let each = loss.call(truth, prediction);
-            let mean = match weights {
-                Some(weights) if weights.len() == each.dims()[0] => {
-                    let device = each.device();
-                    (each * Tensor::<1>::from_floats(weights, &device)).mean()
-                }
-                _ => each.mean(),
-            };
-            losses.push(mean);
-        }
-        let sum = losses
-            .iter()
-            .zip(&compiled.loss_weights)
-            .map(|(loss, &weight)| loss.clone().mul_scalar(weight))
-            .reduce(|a, b| a + b);
-        // A model has an output.
-        (sum.expect("at least one output"), losses)
-    }
-
-    /// Of the parameters' regularizers.
-    fn penalties(&self, values: &[Tensor<1>]) -> Vec<Tensor<1>> {
-        let regularized = self.parameters.iter().zip(values);
-        regularized.filter_map(|(it, value)| Some(it.spec.regularizer?.penalty(value.clone()))).collect()
-    }
 }
 
 /// Sample weights times class weights; none where all are alike.
@@ -231,19 +174,4 @@ fn weights_of(batch: &Batch, class_weight: Option<&[f32]>, size: usize) -> Resul
         }
         other => Ok(other),
     }
-}
-
-/// (batch, steps, …) → (batch · steps, …).
-fn by_step(value: Value) -> Value {
-    match value {
-        Value::Table(x) => {
-            let [batch, steps, features] = x.dims();
-            Value::Rows(x.reshape([batch * steps, features]))
-        }
-        other => other,
-    }
-}
-
-fn scalar(tensor: Tensor<1>) -> f32 {
-    tensor.into_scalar::<f32>()
 }

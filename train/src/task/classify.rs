@@ -48,7 +48,8 @@ impl Classify {
     pub fn run(&self, train: Pictures, val: &Pictures, callbacks: Vec<Box<dyn Callback>>) -> Result<Classified> {
         make_folder(&self.out)?;
         let (device, device_name) = crate::device::open(&self.device)?;
-        let mut model = zoo::by_name(&self.arch, &train.size.shape(), train.classes.len())?.reseeded(self.seed).to_device(&device);
+        let mut model =
+            zoo::by_name(&self.arch, &train.size.shape(), train.classes.len())?.reseeded(self.seed).to_device(&device);
         let steps = train.labels.len().div_ceil(self.batch_size) * self.epochs;
         let schedule = Schedule::cosine(self.learning_rate, steps);
         model.compile(
@@ -102,7 +103,8 @@ fn answers(model: &Model, pictures: &Pictures, batch_size: usize) -> Result<Vec<
 
 /// Inverse to how often a class occurs, one on average over the pictures.
 fn class_weights(counts: &[usize]) -> Vec<f32> {
-    let (all, classes) = (counts.iter().sum::<usize>() as f32, counts.iter().filter(|&&count| count > 0).count() as f32);
+    let (all, classes) =
+        (counts.iter().sum::<usize>() as f32, counts.iter().filter(|&&count| count > 0).count() as f32);
     counts.iter().map(|&count| if count == 0 { 0.0 } else { all / (classes * count as f32) }).collect()
 }
 

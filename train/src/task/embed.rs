@@ -29,6 +29,7 @@ pub struct Embed {
     pub each: usize,
     pub batches: usize,
     pub learning_rate: f32,
+    pub mining: Mining,
     /// α: how much nearer one's own pictures have to be than others'.
     pub margin: f32,
     pub seed: u64,
@@ -62,7 +63,7 @@ impl Embed {
         let steps = self.batches * self.epochs;
         model.compile(
             Compile::new(Adam::new(Schedule::cosine(self.learning_rate, steps)))
-                .loss(Triplet::new(Mining::BatchHard).margin(self.margin)),
+                .loss(Triplet::new(self.mining).margin(self.margin)),
         )?;
         let fit = Fit::new()
             .batch_size(people.batch_size())

@@ -17,7 +17,13 @@ impl Case {
     /// A batch for each input.
     pub fn inputs(&self) -> Vec<ArrayD<f32>> {
         let shapes = self.model.input_shapes();
-        let batch = if self.name == "batch_norm_rows" { 5 } else if shapes[0] == [5] { 3 } else { 2 };
+        let batch = if self.name == "batch_norm_rows" {
+            5
+        } else if shapes[0] == [5] {
+            3
+        } else {
+            2
+        };
         let arrays = shapes.iter().enumerate();
         arrays.map(|(place, shape)| array(batch, shape, 1 + place).mapv(|number| number * self.scale)).collect()
     }

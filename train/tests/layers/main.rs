@@ -3,6 +3,9 @@
 mod cases;
 mod dropout;
 mod export;
+mod folder;
+mod own;
 mod parity;
 mod shapes;
+mod statistics;
 mod zoo;

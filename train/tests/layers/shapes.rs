@@ -1,5 +1,7 @@
 //! Layers that do not fit each other: one line that names both.
 
+use ndarray::ArrayD;
+use proptest::prelude::{ProptestConfig, Strategy, any, proptest};
 use wayside_train::prelude::*;
 
 #[test]
@@ -7,10 +9,7 @@ fn an_error_names_both_layers_and_both_shapes() {
     let input = Input::named("photo", [8, 8, 3]);
     let x = Conv2D::new(4, 3).named("first").on(&input).unwrap();
     let error = Conv2D::new(4, 7).named("second").on(&x).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "second behind first (None, 6, 6, 4): second has a window of 7 on an axis of 6"
-    );
+    assert_eq!(error.to_string(), "second behind first (None, 6, 6, 4): second has a window of 7 on an axis of 6");
     let y = Conv2D::new(5, 3).named("other").on(&input).unwrap();
     let error = Add::new().on([&x, &y]).unwrap_err();
     assert_eq!(
@@ -25,7 +24,10 @@ fn refusals() -> Vec<(wayside_train::Result<Symbol>, &'static str)> {
     let row = Input::named("row", [6]);
     let same = Padding::Same;
     vec![
-        (Conv2D::new(4, 3).on(&row), "Conv2D behind row (None, 6): Conv2D takes (height, width, channels), not (None, 6)"),
+        (
+            Conv2D::new(4, 3).on(&row),
+            "Conv2D behind row (None, 6): Conv2D takes (height, width, channels), not (None, 6)",
+        ),
         (Conv2D::new(4, 3).groups(2_usize).on(&picture), "has 4 filters in 2 groups for 3 channels"),
         (Conv2D::new(4, 0).on(&picture), "at least 1"),
         (DepthwiseConv2D::new(3).depth_multiplier(0_usize).on(&picture), "a depth_multiplier of at least 1"),
@@ -55,5 +57,42 @@ fn what_a_layer_cannot_take_is_refused_in_one_line() {
     for (tried, expected) in refusals() {
         let error = tried.expect_err(expected).to_string();
         assert!(error.contains(expected) && !error.contains('\n'), "{error}\nshould say: {expected}");
+    }
+}
+
+/// A layer for pictures with arguments of any size, most of them sensible.
+fn layers() -> impl Strategy<Value = LayerRef> {
+    let size = || (0_usize..5, 0_usize..5);
+    (0..7, size(), size(), size(), any::<bool>(), 0_usize..4).prop_map(
+        |(kind, kernel, strides, other, same, number)| {
+            let padding = if same { Padding::Same } else { Padding::Valid };
+            match kind {
+                0 => Conv2D::new(number, kernel).strides(strides).dilation_rate(other).padding(padding).shared(),
+                1 => DepthwiseConv2D::new(kernel).strides(strides).depth_multiplier(number).padding(padding).shared(),
+                2 => Conv2DTranspose::new(number, kernel).strides(strides).padding(padding).shared(),
+                3 => Conv2DTranspose::new(2, kernel).strides(strides).output_padding(other).padding(padding).shared(),
+                4 => MaxPooling2D::new(kernel).strides(strides).padding(padding).shared(),
+                5 => AveragePooling2D::new(kernel).strides(strides).padding(padding).shared(),
+                _ => ReflectionPadding2D::new((kernel, strides)).shared(),
+            }
+        },
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    /// What is not refused has the shape that it says, and gradients; tract gives that shape too.
+    #[test]
+    fn shapes_are_what_layers_say(layer in layers(), height in 1_usize..9, width in 1_usize..9) {
+        let input = Input::new([height, width, 2]);
+        let Ok(output) = layer.on(&input) else { return Ok(()) };
+        let model = Model::new(&[input], &[output]).unwrap();
+        let x = ArrayD::from_shape_fn(vec![2, height, width, 2], |at| (at[1] * 5 + at[2] * 3 + at[3]) as f32 % 7.0);
+        let shape: Vec<usize> = std::iter::once(2).chain(model.output_shapes()[0].iter().copied()).collect();
+        let found = model.gradients(std::slice::from_ref(&x), &[ArrayD::ones(shape.clone())], true).unwrap();
+        assert_eq!(found.outputs[0].shape(), shape);
+        assert!(found.outputs[0].iter().chain(&found.inputs[0]).all(|number| number.is_finite()));
+        crate::export::tract_agrees("any-shape", &model, &[x]);
     }
 }

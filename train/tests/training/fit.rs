@@ -79,14 +79,14 @@ fn the_same_seed_gives_the_same_course_and_shuffling_another() {
 fn steps_epochs_and_rates_are_as_asked_for() {
     let seen = RefCell::new(Vec::new());
     let mut model = classifier();
-    let how = Fit::new().batch_size(32).initial_epoch(1).epochs(3).steps_per_epoch(2).callback(
-        LearningRateScheduler::new(|epoch, rate| rate / (epoch + 1) as f32),
-    );
+    let how = Fit::new()
+        .batch_size(32)
+        .initial_epoch(1)
+        .epochs(3)
+        .steps_per_epoch(2)
+        .callback(LearningRateScheduler::new(|epoch, rate| if epoch == 1 { rate * 0.5 } else { rate * 0.25 }));
     model.fit(&quadrants(100, 1), how.callback(Spy(&seen))).unwrap();
-    assert_eq!(
-        seen.into_inner(),
-        ["epoch 1 at 0.01", "batch 0", "batch 1", "epoch 2 at 0.0033333334", "batch 0", "batch 1"]
-    );
+    assert_eq!(seen.into_inner(), ["epoch 1 at 0.01", "batch 0", "batch 1", "epoch 2 at 0.0025", "batch 0", "batch 1"]);
 }
 
 #[test]
@@ -130,7 +130,8 @@ fn several_outputs_have_losses_weights_and_metrics_of_their_own() {
     let x = numbers(3, 200, 1.0);
     let sums: Vec<f32> = x.chunks(2).map(|it| it[0] + it[1]).collect();
     let signs = sums.iter().map(|&it| f32::from(u8::from(it > 0.0))).collect();
-    let data = Arrays::several(vec![array(&[100, 2], x)], vec![array(&[100, 1], sums), array(&[100, 1], signs)]).unwrap();
+    let data =
+        Arrays::several(vec![array(&[100, 2], x)], vec![array(&[100, 1], sums), array(&[100, 1], signs)]).unwrap();
     let history = model.fit(&data, Fit::new().epochs(60)).unwrap();
     let last = |name: &str| history.last(name).unwrap();
     assert!((last("loss") - (2.0 * last("sum_loss") + 0.5 * last("sign_loss"))).abs() < 1e-4);
@@ -200,9 +201,10 @@ fn the_best_weights_come_back() {
     let mut model = classifier();
     let test = quadrants(50, 2);
     // The rate grows until the network is ruined.
-    let how = Fit::new().epochs(8).validation_data(&test).callback(LearningRateScheduler::new(|epoch, _| {
-        if epoch < 4 { 0.02 } else { 5.0 }
-    }));
+    let how = Fit::new()
+        .epochs(8)
+        .validation_data(&test)
+        .callback(LearningRateScheduler::new(|epoch, _| if epoch < 4 { 0.02 } else { 5.0 }));
     let how = how.callback(EarlyStopping::new("val_loss", 4).restore_best_weights(true));
     let history = model.fit(&quadrants(200, 1), how).unwrap();
     let best = history.get("val_loss").unwrap().iter().copied().fold(f32::MAX, f32::min);
@@ -213,10 +215,10 @@ fn the_best_weights_come_back() {
 #[test]
 fn a_plateau_makes_the_steps_smaller() {
     let mut model = classifier();
-    model.set_learning_rate(0.0).unwrap();
+    // Steps too small to come any further.
+    model.set_learning_rate(1e-9).unwrap();
     let how = Fit::new().epochs(5).callback(ReduceLrOnPlateau::new("loss").patience(2).factor(0.5));
     model.fit(&quadrants(20, 1), how).unwrap();
-    model.set_learning_rate(1.0).unwrap();
-    // No better loss after epochs 2 and 3, then after 4 and 5.
-    assert!((model.learning_rate().unwrap() - 0.25).abs() < 1e-6 || model.learning_rate().unwrap() == 1.0);
+    // No better loss in epochs 2 and 3, then in 4 and 5.
+    assert!((model.learning_rate().unwrap() - 0.25e-9).abs() < 1e-15);
 }

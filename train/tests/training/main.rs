@@ -3,6 +3,8 @@
 mod bad_input;
 mod course;
 mod fit;
+mod interrupt;
+mod joint;
 mod losses;
 mod optimizers;
 mod resume;

@@ -66,7 +66,9 @@ impl Walk {
         let parts = rows.div_ceil((BAND / (row * self.rows.stride)).max(1));
         let each = rows.div_ceil(parts);
         let bands = (0..batch).flat_map(|picture| (0..rows).step_by(each).map(move |from| (picture, from)));
-        bands.map(|(picture, from)| Unit { pictures: picture..picture + 1, rows: from..(from + each).min(rows) }).collect()
+        bands
+            .map(|(picture, from)| Unit { pictures: picture..picture + 1, rows: from..(from + each).min(rows) })
+            .collect()
     }
 }
 
@@ -116,7 +118,8 @@ pub(super) struct Windows<'a> {
 impl Windows<'_> {
     /// That every number of every window is there.
     pub fn check(&self, run: usize) {
-        let furthest = self.windows.iter().max().zip(self.taps.iter().max()).map_or(0, |(window, tap)| window + tap + run);
+        let furthest =
+            self.windows.iter().max().zip(self.taps.iter().max()).map_or(0, |(window, tap)| window + tap + run);
         assert!(furthest <= self.numbers.len(), "windows reach {furthest} of {} numbers", self.numbers.len());
     }
 }
