@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 use super::band::{Band, Walk, Windows};
 use super::tile::{ROWS, over_window};
-use crate::kernel::vector::{PANEL, Shared, load, store, widest};
+use crate::kernel::vector::{PANEL, Shared, load, widest};
 
 thread_local! {
     static BAND: RefCell<Band> = RefCell::default();
