@@ -41,7 +41,7 @@ fn classes(folder: &Path) -> Result<Vec<String>> {
         .filter_map(|entry| entry.file_name().into_string().ok())
         .filter(|name| !name.starts_with('.'))
         .collect();
-    names.sort_by(|a, b| natural(a).cmp(&natural(b)));
+    names.sort_by_key(|name| natural(name));
     if names.len() < 2 {
         return Err(Error::Data(format!("{}: needs at least two folders, one for each class", folder.display())));
     }

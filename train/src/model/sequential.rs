@@ -17,6 +17,7 @@ impl Sequential {
         Self::default()
     }
 
+    #[expect(clippy::should_implement_trait, reason = "Keras' name for it")]
     pub fn add(mut self, layer: impl Layer + 'static) -> Self {
         self.layers.push(layer.shared());
         self
