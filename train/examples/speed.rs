@@ -89,7 +89,7 @@ fn batch_for(model: &mut Model, pixels: usize, batch: usize, classes: usize) -> 
     let outputs: Vec<Vec<usize>> = model.output_shapes().iter().map(|shape| shape.to_vec()).collect();
     let mut how = Compile::new(Sgd::new(0.001));
     let y = if outputs.len() == 1 {
-        how = how.loss(SparseCategoricalCrossentropy { from_logits: false });
+        how = how.loss(SparseCategoricalCrossentropy::default());
         let labels = (0..batch).map(|sample| (sample % classes) as f32).collect();
         vec![ArrayD::from_shape_vec(IxDyn(&[batch, 1]), labels).expect("a label for each sample")]
     } else {
