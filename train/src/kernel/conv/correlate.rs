@@ -98,9 +98,9 @@ impl Products<'_> {
         for (panel, (weights, starts)) in panels.zip(self.starts.chunks_exact(PANEL)).enumerate() {
             let width = PANEL.min(lanes - panel * PANEL);
             let mut start = [simd.splat_f32s(0.0); V];
-            for v in 0..V {
+            for (v, start) in start.iter_mut().enumerate() {
                 // SAFETY: `starts` is a panel wide.
-                start[v] = unsafe { load::<S>(starts.as_ptr().add(v * S::F32_LANES)) };
+                *start = unsafe { load::<S>(starts.as_ptr().add(v * S::F32_LANES)) };
             }
             for (tile, outputs) in windows.chunks(ROWS).zip(outputs.chunks(ROWS)) {
                 // The last tile repeats its last window where it has too few, and writes it again.

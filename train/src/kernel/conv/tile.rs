@@ -1,6 +1,11 @@
 //! The two inner loops: sums over a window for several outputs, and sums over outputs for several places of a window.
 //! Sixteen filters wide each, so that 6 × 2 vectors of sums stay in the registers of AVX2.
 
+#![expect(
+    clippy::needless_range_loop,
+    reason = "loops over constants that the compiler unrolls, across several arrays"
+)]
+
 use pulp::Simd;
 
 use crate::kernel::vector::{PANEL, load, store};
