@@ -17,10 +17,10 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
-SIDE, MARGIN, SMALLEST = 64, 0.05, 24
+SIDE, MARGIN = 64, 0.05
 
 
-def crops(folder, part, classes):
+def crops(folder, part, classes, smallest):
     known = [line.strip() for line in (folder / "classes.txt").read_text().splitlines() if line.strip()]
     wanted = [known.index(name) for name in classes]
     pixels, labels = [], []
@@ -33,7 +33,7 @@ def crops(folder, part, classes):
         width, height = picture.size
         for label, cx, cy, w, h in rows:
             w, h, cx, cy = w * width, h * height, cx * width, cy * height
-            if min(w, h) < SMALLEST:
+            if min(w, h) < smallest:
                 continue
             half = max(w, h) * (0.5 + MARGIN)
             box = (int(max(cx - half, 0)), int(max(cy - half, 0)), int(min(cx + half, width)), int(min(cy + half, height)))
@@ -103,6 +103,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
     parser.add_argument("--classes", default="car,bus,truck,motorcycle")
+    parser.add_argument("--smallest", type=int, default=24)
     parser.add_argument("--epochs", type=int, default=12)
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--learning-rate", type=float, default=0.05)
@@ -111,8 +112,8 @@ def main():
     classes = args.classes.split(",")
     torch.manual_seed(args.seed)
     generator = torch.Generator().manual_seed(args.seed)
-    x, y = crops(args.data, "train", classes)
-    test_x, test_y = crops(args.data, "val", classes)
+    x, y = crops(args.data, "train", classes, args.smallest)
+    test_x, test_y = crops(args.data, "val", classes, args.smallest)
     print("train", torch.bincount(y).tolist(), "val", torch.bincount(test_y).tolist(), flush=True)
     network = Network(len(classes))
     print("parameters", sum(p.numel() for p in network.parameters()) + sum(b.numel() for b in network.buffers() if b.dim()))

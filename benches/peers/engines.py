@@ -78,8 +78,8 @@ def arguments():
 
 # --- the virtual environment ---
 
-def enter(folder):
-    """Goes on inside the virtual environment, which is made, and completed, first."""
+def enter(folder, script=__file__, more=()):
+    """Goes on with `script` inside the virtual environment, which is made, and completed (with `more` packages), first."""
     python = folder / "bin" / "python"
     if Path(sys.prefix).resolve() == folder.resolve():
         return
@@ -87,7 +87,9 @@ def enter(folder):
         say(f"making {folder}")
         venv.create(folder, with_pip=True)
     install(python, folder / "installed")
-    os.execv(python, [python, __file__, *sys.argv[1:]])
+    if more:
+        subprocess.run([python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *more], check=True)
+    os.execv(python, [python, script, *sys.argv[1:]])
 
 
 def install(python, stamp):

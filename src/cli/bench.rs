@@ -180,6 +180,7 @@ fn bench_layers(name: &str, engine: EngineChoice, runs: usize) -> anyhow::Result
             best.time = best.time.min(now.time);
         }
     }
+    let peak = program.peak(&clock);
     let total: Duration = best.iter().map(|step| step.time).sum();
     let mut kinds: BTreeMap<&str, (usize, u64, Duration)> = BTreeMap::new();
     for step in &best {
@@ -190,22 +191,31 @@ fn bench_layers(name: &str, engine: EngineChoice, runs: usize) -> anyhow::Result
     kinds.sort_by_key(|(_, (_, _, time))| std::cmp::Reverse(*time));
     let row = |operations: u64, time: Duration| {
         let seconds = time.as_secs_f64();
-        let rate = if operations == 0 { String::new() } else { format!("{:.0}", operations as f64 / seconds / 1e9) };
-        [format!("{:.3}", seconds * 1e3), format!("{:.1}", 100.0 * seconds / total.as_secs_f64()), rate]
+        let rate = operations as f64 / seconds;
+        let text = |value: Option<f64>| value.filter(|_| operations > 0).map_or(String::new(), |v| format!("{v:.0}"));
+        [
+            format!("{:.3}", seconds * 1e3),
+            format!("{:.1}", 100.0 * seconds / total.as_secs_f64()),
+            text(Some(rate / 1e9)),
+            text(peak.map(|peak| 100.0 * rate / peak)),
+        ]
     };
     let mut table = Table::new();
-    table.load_style(presets::UTF8_FULL_CONDENSED).set_header(["kind", "steps", "ms", "%", "GOP/s"]);
+    table.load_style(presets::UTF8_FULL_CONDENSED).set_header(["kind", "steps", "ms", "%", "GOP/s", "% of peak"]);
     for (kind, (count, operations, time)) in kinds {
-        let [ms, share, rate] = row(operations, time);
-        table.add_row([kind.to_owned(), count.to_string(), ms, share, rate]);
+        let [ms, share, rate, part] = row(operations, time);
+        table.add_row([kind.to_owned(), count.to_string(), ms, share, rate, part]);
     }
     println!("{table}\nall steps: {:.3} ms", total.as_secs_f64() * 1e3);
+    if let Some(peak) = peak {
+        println!("peak of one core for these instructions, on registers alone: {:.0} GOP/s in 8 bits", peak / 1e9);
+    }
     best.sort_by_key(|step| std::cmp::Reverse(step.time));
     let mut table = Table::new();
-    table.load_style(presets::UTF8_FULL_CONDENSED).set_header(["node", "kind", "ms", "%", "GOP/s"]);
+    table.load_style(presets::UTF8_FULL_CONDENSED).set_header(["node", "kind", "ms", "%", "GOP/s", "% of peak"]);
     for step in best {
-        let [ms, share, rate] = row(step.operations, step.time);
-        table.add_row([step.node, step.kind, ms, share, rate]);
+        let [ms, share, rate, part] = row(step.operations, step.time);
+        table.add_row([step.node, step.kind, ms, share, rate, part]);
     }
     println!("{table}");
     Ok(ExitCode::SUCCESS)

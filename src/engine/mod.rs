@@ -40,6 +40,12 @@ pub trait Program: Send + Sync {
     /// Names and shapes of the outputs, in graph order, batch dimension included.
     fn outputs(&self) -> &[OutputInfo];
 
+    /// Multiplications and additions per second that this processor can do at most, as the engine does them, on one core: measured, in
+    /// some milliseconds. `None` where the engine cannot tell.
+    fn peak(&self, _clock: &dyn Clock) -> Option<f64> {
+        None
+    }
+
     /// A session owns its scratch memory: one per thread.
     fn session(&self) -> Result<Box<dyn Session>, EngineError>;
 }

@@ -52,16 +52,37 @@ pub fn emit(
         {
             add_weights(&mut out, graph, &layers[*layer], quantised, &mut node);
         }
-        let outputs = node.output.clone();
+        let (outputs, is_conv) = (node.output.clone(), node.op_type == "Conv");
         out.nodes.push(node);
         for output in &outputs {
             if let Some(affine) = ranges.get(output) {
-                add_pair(&mut out, graph, output, affine, &numbers[output.as_str()]);
+                let made = match is_conv && affine.scale.len() > 1 {
+                    true => add_nothing(&mut out, graph, output),
+                    false => output.clone(),
+                };
+                add_pair(&mut out, graph, &made, affine, &numbers[output.as_str()]);
             }
         }
     }
     out.remove_unread_constants();
     out
+}
+
+/// A function that changes nothing. ONNX Runtime would make one operator of a convolution and the quantiser behind it, which then refuses
+/// to run because channels have scales of their own; this engine takes the function along for nothing.
+fn add_nothing(out: &mut Graph, graph: &Graph, name: &str) -> String {
+    let same = graph.fresh(&format!("{name}/same"));
+    let alpha =
+        AttributeProto { name: "alpha".into(), r#type: AttributeType::Float as i32, f: 1.0, ..Default::default() };
+    out.nodes.push(NodeProto {
+        name: format!("{same}/LeakyRelu"),
+        op_type: "LeakyRelu".into(),
+        input: vec![name.to_owned()],
+        output: vec![same.clone()],
+        attribute: vec![alpha],
+        ..Default::default()
+    });
+    same
 }
 
 /// `name` → bytes → `numbers`.
@@ -71,7 +92,7 @@ fn add_pair(out: &mut Graph, graph: &Graph, name: &str, affine: &Affine, numbers
     let count = affine.scale.len();
     let dims: &[usize] = if count == 1 { &[] } else { &[count] };
     out.set_constant(&scale, DataType::Float, dims, floats(&affine.scale));
-    out.set_constant(&zero, DataType::Uint8, dims, vec![affine.zero; count]);
+    out.set_constant(&zero, DataType::Uint8, dims, affine.zero.clone());
     let axis = (count > 1).then_some(1);
     let node = |operator: &str, input: &str, output: &str| NodeProto {
         name: format!("{output}/{operator}"),

@@ -83,6 +83,13 @@ impl Graph {
         self.frame.graph.iter().flat_map(|graph| &graph.input).map(|input| input.name.as_str())
     }
 
+    /// Dimensions of what has to be fed.
+    pub fn input_rank(&self, name: &str) -> Option<usize> {
+        let input = self.frame.graph.iter().flat_map(|graph| &graph.input).find(|input| input.name == name)?;
+        let onnx::type_proto::Value::TensorType(tensor) = input.r#type.as_ref()?.value.as_ref()?;
+        tensor.shape.as_ref().map(|shape| shape.dim.len())
+    }
+
     /// Makes `name` an output too, float and of any shape.
     pub fn observe(&mut self, name: &str) {
         if self.outputs().all(|output| output != name)

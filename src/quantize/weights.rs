@@ -129,7 +129,7 @@ mod tests {
     #[test]
     fn each_output_has_a_scale_of_its_own() {
         let layer = layer(vec![1.0, -0.5, 0.01, 0.002], [2, 2, 1, 1], vec![0.0; 2]);
-        let rounded = Rounded::of(&layer, &Affine { scale: vec![1.0], zero: 0 });
+        let rounded = Rounded::of(&layer, &Affine { scale: vec![1.0], zero: vec![0] });
         assert!(rounded.scale[0] > 50.0 * rounded.scale[1], "{:?}", rounded.scale);
         assert!(signal_to_noise(&layer, &rounded) > 40.0);
     }
@@ -137,7 +137,7 @@ mod tests {
     #[test]
     fn a_large_bias_over_tiny_weights_fits_the_sum() {
         let layer = layer(vec![1e-9, 0.0], [1, 2, 1, 1], vec![1000.0]);
-        let inputs = Affine { scale: vec![1e-6], zero: 0 };
+        let inputs = Affine { scale: vec![1e-6], zero: vec![0] };
         let rounded = Rounded::of(&layer, &inputs);
         let (steps, scale) = bias_steps(&layer.bias, &rounded, &inputs);
         assert!((steps[0] as f32 * scale[0] - 1000.0).abs() < 0.01, "{steps:?} {scale:?}");
@@ -146,7 +146,7 @@ mod tests {
     #[test]
     fn the_bias_makes_up_for_what_rounding_shifts() {
         let layer = layer(vec![1.0, 0.0031], [1, 2, 1, 1], vec![0.5]);
-        let inputs = Affine { scale: vec![0.1], zero: 0 };
+        let inputs = Affine { scale: vec![0.1], zero: vec![0] };
         let rounded = Rounded::of(&layer, &inputs);
         let read = Tensor::of(&[1, 2, 1, 4], &[1.0, 1.0, 1.0, 1.0, 9.0, 9.0, 9.0, 9.0], 4, 1);
         let bias = corrected_bias(&layer, &rounded, &read, &inputs)[0];

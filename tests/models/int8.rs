@@ -35,14 +35,14 @@ const REFERENCES: [Reference; 4] = [
         416,
         [0.0; 3],
         [1.0; 3],
-        &["94fd4ff3c700fe395728a76a5c0bdb15c45a86d77f384a719da215888e0b7c72"],
+        &["8413f1935f632d657d3a2bcf5b38588eb94a64743186d5b7d5538ed7a07313ec"],
     ),
     (
         "yolox_nano_int8_qdq_nodw_derived",
         416,
         [0.0; 3],
         [1.0; 3],
-        &["a254d827461d4f7874645de3650cc064156baebc98650e9467830229171f05ca"],
+        &["b73837e7ebd15d53299b30300d52b99d5859a1a4aff6d5722fce272cf26bad4c"],
     ),
     (
         "yolo-lite-coco_int8_qdq_derived",
@@ -360,6 +360,18 @@ fn what_cannot_be_run_is_refused_with_the_node_that_says_why() {
         (conv(0.0, weights(&[2, 3, 1, 1], 0)), "node 'node_q' (QuantizeLinear): a scale is 0: it must be above 0"),
         (conv(f32::NAN, weights(&[2, 3, 1, 1], 0)), "node 'node_q' (QuantizeLinear): a scale is NaN"),
         (conv(1.0, weights(&[2, 3, 1, 1], 200)), "constant `w_zero`: 200 is outside of its 8 bits"),
+        (
+            conv(
+                1.0,
+                Net::default().quantised("w", INT32, &[2, 3, 1, 1], &[i32::MIN; 6]).quantised(
+                    "w_zero",
+                    INT32,
+                    &[],
+                    &[1],
+                ),
+            ),
+            "node 'node_sum' (Conv): a weight less its zero point is -2147483648: not 8 bits",
+        ),
         (conv(1.0, weights(&[2, 5, 1, 1], 0)), "node 'node_sum' (Conv): 3 channels in 1 groups do not fit weights"),
         (
             conv(1.0, weights(&[1 << 20, 1 << 11, 1, 1], 0)),

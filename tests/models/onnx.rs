@@ -75,7 +75,12 @@ impl Net {
     }
 
     pub fn bytes(self) -> Vec<u8> {
-        let opset = OperatorSetIdProto { domain: String::new(), version: 13 };
+        self.bytes_of(13)
+    }
+
+    /// With the operators of another version.
+    pub fn bytes_of(self, version: i64) -> Vec<u8> {
+        let opset = OperatorSetIdProto { domain: String::new(), version };
         let model =
             ModelProto { ir_version: 7, opset_import: vec![opset], graph: Some(self.graph), ..Default::default() };
         model.encode_to_vec()

@@ -162,6 +162,28 @@ fn batch_normalisation_goes_into_the_convolution() {
 }
 
 #[test]
+fn an_old_softmax_over_the_last_axis_is_a_new_one_and_over_another_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let pictures = pictures(folder.path());
+    let network = |axis: i64| {
+        let net = Net::default().input("picture", FLOAT, &fixed(&[1, 3, 32, 32]));
+        let net = conv(net, "conv", "picture", [4, 3, 3, 3], 1);
+        let net = net.node("Transpose", &["conv"], "turned", &[("perm", &[0, 2, 3, 1])]);
+        let net = net.node("Softmax", &["turned"], "out", &[("axis", &[axis])]);
+        let bytes = net.output("out", FLOAT, &fixed(&[1, 32, 32, 4])).bytes_of(12);
+        model(spec(32, 32, &bytes), bytes)
+    };
+    let last = network(3);
+    let prepared_last = prepared(&last, &pictures).unwrap();
+    let seen = inputs(&last, &pictures, 10).unwrap();
+    let float = outputs(TractEngine.load(&last).unwrap().as_ref(), &seen).unwrap();
+    let raised = with_graph(&last.spec, prepared_last.graph.encode());
+    assert!(lost(&float, &outputs(TractEngine.load(&raised).unwrap().as_ref(), &seen).unwrap()) < 1e-9);
+    let refused = prepared(&network(1), &pictures).err().unwrap();
+    assert!(refused.contains("'node_out' (Softmax): opset 12 means it otherwise"), "{refused}");
+}
+
+#[test]
 fn networks_that_cannot_be_quantised_say_why() {
     let folder = tempfile::tempdir().unwrap();
     let pictures = pictures(folder.path());

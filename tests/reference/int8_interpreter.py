@@ -37,15 +37,17 @@ def exp(x):
 
 
 def sigmoid(x):
-    """The engine's: 1 / (1 + 2ᵗ), 2ᵗ by a polynomial and the exponent's bits."""
+    """The engine's: 1 / (1 + 2ᵗ)."""
+    return F(1) / sigmoid_divisor(x)
+
+
+def sigmoid_divisor(x):
+    """1 + 2ᵗ, 2ᵗ by a polynomial and the exponent's bits."""
     t = np.clip(x.astype(F) * F(-1.44269504088896340736), F(-120), F(120))
     rounded = t + F(12582912.0)
     r = t - (rounded - F(12582912.0))
-    square = r * r
-    middle = F(0.24024744) + r * F(5.591786e-2)
-    low = F(0.9999993) + r * F(0.6931218)
-    p = low + square * (middle + square * F(9.570101e-3))
-    return F(1) / (F(1) + (p.view(np.uint32) + (rounded.view(np.uint32) << np.uint32(23))).view(F))
+    p = F(0.99992806) + r * (F(0.6932611) + r * (F(0.24261133) + r * F(5.5171322e-2)))
+    return F(1) + (p.view(np.uint32) + (rounded.view(np.uint32) << np.uint32(23))).view(F)
 
 
 def quantize(x, scale, zero, axis=1):
@@ -86,7 +88,7 @@ def patches(x, kernel, attributes, pad):
 def integer_conv(q, x_zero, w, w_zero, bias, attributes):
     """Exact sums: [outputs, height, width] of int64."""
     group = attributes.get("group", 1)
-    q = q.astype(np.int64) - int(np.atleast_1d(x_zero)[0])
+    q = q.astype(np.int64) - along(np.atleast_1d(x_zero).astype(np.int64), 4, 1)
     w = w.astype(np.int64) - along(np.atleast_1d(w_zero).astype(np.int64), 4, 0)
     seen = patches(q, w.shape[2:], attributes, 0)
     each_in, each_out = w.shape[1], w.shape[0] // group
@@ -134,14 +136,37 @@ class Interpreter:
             result = getattr(self, node.op_type)(node, attributes, *args)
             for name, value in zip(node.output, result if isinstance(result, list) else [result]):
                 self.values[name] = value
+            self.move(node, attributes, args)
         return [self.values[o.name] for o in self.graph.output]
+
+    def move(self, node, attributes, args):
+        """What only moves numbers moves the bytes that they came from: a convolution behind it still has exact sums."""
+        if node.op_type not in ("Concat", "MaxPool", "Reshape", "Resize", "Slice", "Split", "Transpose"):
+            return
+        count = len(node.input) if node.op_type == "Concat" else 1
+        origins = [self.origin.get(name) for name in node.input[:count]]
+        if any(origin is None or origin[0] != "bytes" for origin in origins):
+            return
+        scales, zeros = ([np.atleast_1d(origin[at]) for origin in origins] for at in (2, 3))
+        alike = all(np.array_equal(s, scales[0]) and np.array_equal(z, zeros[0]) for s, z in zip(scales, zeros))
+        if not alike or (len(scales[0]) > 1 and node.op_type not in ("MaxPool", "Resize")):
+            return
+        if node.op_type == "Resize" and attributes["mode"] != b"nearest":
+            return
+        moved = getattr(self, node.op_type)(node, attributes, *[origin[1] for origin in origins], *args[count:])
+        for name, value in zip(node.output, moved if isinstance(moved, list) else [moved]):
+            self.origin[name] = ("bytes", value, scales[0], zeros[0])
 
     def QuantizeLinear(self, node, at, x, scale, zero):
         sums = self.origin.get(node.input[0])
+        if sums is not None and sums[0] == "sums" and len(set(np.atleast_1d(zero))) > 1:
+            sums = ("function",)
         if sums is not None and sums[0] == "sums" and len(self.readers[node.input[0]]) == 1:
             return self.requantize(sums[1], sums[2], scale, zero)
         if sums is not None and sums[0] == "function" and len(self.readers[node.input[0]]) == 1:
-            x = x * along((1 / np.atleast_1d(scale).astype(np.float64)).astype(F), x.ndim, at.get("axis", 1))
+            reciprocal = along((1 / np.atleast_1d(scale).astype(np.float64)).astype(F), x.ndim, at.get("axis", 1))
+            silu = sums[1:]
+            x = silu[0] * reciprocal / sigmoid_divisor(silu[0]) if silu else x * reciprocal
             return quantize(x, F(1), zero, at.get("axis", 1))
         return quantize(x, scale, zero, at.get("axis", 1))
 
@@ -217,7 +242,7 @@ class Interpreter:
         for x, y in (node.input, node.input[::-1]):
             silu = self.origin.get(y) == ("sigmoid", x) and len(self.readers[x]) == 2 and len(self.readers[y]) == 1
             if silu:
-                self.origin[node.output[0]] = ("function",)
+                self.origin[node.output[0]] = ("function", self.values[x])
         return a * b
 
     def Add(self, node, at, a, b):

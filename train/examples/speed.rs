@@ -72,7 +72,9 @@ fn measure(args: &Args, network: &str, pixels: usize, batch: usize) -> Result<()
              \"fastest\": {best:.3}, \"cpu_ms_per_image\": {cpu:.4}}}"
         );
     } else {
-        println!("{network} on {name}: {rate:.1} images/s, fastest step {best:.1}, {cpu:.2} ms of processor time an image");
+        println!(
+            "{network} on {name}: {rate:.1} images/s, fastest step {best:.1}, {cpu:.2} ms of processor time an image"
+        );
     }
     Ok(())
 }

@@ -128,11 +128,7 @@ fn large_convolutions_are_burns() {
 }
 
 /// Output and the gradient of each input, ours and burn's.
-fn both(
-    inputs: &[[usize; 4]],
-    ours: impl Fn(&[Tensor<4>]) -> Tensor<4>,
-    burns: impl Fn(&[Tensor<4>]) -> Tensor<4>,
-) {
+fn both(inputs: &[[usize; 4]], ours: impl Fn(&[Tensor<4>]) -> Tensor<4>, burns: impl Fn(&[Tensor<4>]) -> Tensor<4>) {
     let device = Device::flex().autodiff();
     let run = |operation: &dyn Fn(&[Tensor<4>]) -> Tensor<4>| {
         let inputs = inputs.iter().zip(1..).map(|(dims, seed)| tensor(*dims, seed, &device).require_grad());
@@ -199,8 +195,14 @@ fn batch_normalisation_by_given_statistics_is_burns() {
     let [mean, variance, gamma, beta] = [vector(2), vector(3), vector(4), vector(5)];
     for behind in GATES {
         let ours = kernel::batch_norm_by(&x, [&mean, &variance, &gamma, &beta], 1e-3, behind).unwrap();
-        let burns =
-            module::batch_norm(x.clone(), gamma.clone(), beta.clone(), mean.clone(), variance.clone(), f64::from(1e-3_f32));
+        let burns = module::batch_norm(
+            x.clone(),
+            gamma.clone(),
+            beta.clone(),
+            mean.clone(),
+            variance.clone(),
+            f64::from(1e-3_f32),
+        );
         same("output", &ours, &gate(behind, burns));
     }
 }
@@ -260,11 +262,7 @@ fn larger_pictures_and_joined_channels_are_burns() {
         module::interpolate(x[0].clone(), options)
     };
     both(&[[2, 5, 4, 3]], |x| kernel::repeat(&x[0], [2, 3]).unwrap(), larger);
-    both(
-        &[[2, 5, 4, 3], [2, 8, 4, 3]],
-        |x| kernel::concatenate(&x[0], &x[1]).unwrap(),
-        |x| Tensor::cat(x.to_vec(), 1),
-    );
+    both(&[[2, 5, 4, 3], [2, 8, 4, 3]], |x| kernel::concatenate(&x[0], &x[1]).unwrap(), |x| Tensor::cat(x.to_vec(), 1));
 }
 
 /// What a training that is resumed needs: the same numbers again, to the last bit.

@@ -149,7 +149,7 @@ impl Judge for Measure<'_> {
                 };
                 let labelled = seen.into_iter().map(|seen| Seen { truth: truth[seen.index].clone(), ..seen });
                 let classes = model.spec.labels.len();
-                Ok(ap50(labelled.map(|seen| picture(seen, &every(classes))).collect(), classes))
+                Ok(agreement(labelled.map(|seen| picture(seen, &every(classes))).collect(), classes))
             }
             Kind::Cosine { pictures, float } => {
                 let program = load(model, engine)?;
@@ -163,6 +163,15 @@ impl Judge for Measure<'_> {
 
 fn ap50(pictures: Vec<Picture>, classes: usize) -> f64 {
     100.0 * evaluate(&pictures, classes).all.ap50.unwrap_or_default()
+}
+
+/// AP50 with each class at the weight of its boxes: of 80 classes most show once or never in the pictures, and a single box would count
+/// as much as all cars.
+fn agreement(pictures: Vec<Picture>, classes: usize) -> f64 {
+    let classes = evaluate(&pictures, classes).classes;
+    let all = classes.iter().map(|class| class.boxes).sum::<usize>().max(1) as f64;
+    let points = classes.iter().map(|class| class.boxes as f64 * class.ap50.unwrap_or_default());
+    100.0 * points.sum::<f64>() / all
 }
 
 /// Boxes of at least that score, as labels.

@@ -37,19 +37,25 @@ pub(super) struct Bytes {
     pub quantisation: Quantisation,
 }
 
-/// The scale is one for all, or one per channel (dimension 1); the zero point is one, as a byte 0..=255.
+/// The scale is one for all, or one per channel (dimension 1). So is the zero point, as a byte 0..=255; there are never more zero points
+/// than scales.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Quantisation {
     pub scale: Arc<[f32]>,
-    pub zero: u8,
+    pub zero: Arc<[u8]>,
 }
 
 impl Quantisation {
     pub fn affine(&self) -> Option<Affine> {
-        match self.scale[..] {
-            [scale] => Some(Affine { scale, zero: self.zero }),
+        match (&self.scale[..], &self.zero[..]) {
+            (&[scale], &[zero]) => Some(Affine { scale, zero }),
             _ => None,
         }
+    }
+
+    /// Of a channel.
+    pub fn zero_of(&self, channel: usize) -> u8 {
+        self.zero[if self.zero.len() == 1 { 0 } else { channel }]
     }
 }
 
@@ -139,11 +145,14 @@ pub(super) fn quantisation(scale: &Constant, zero: Option<&Constant>) -> Result<
         Some(Data::I8(zeros)) => (zeros.iter().map(|&zero| (zero as u8) ^ 0x80).collect(), true),
         Some(_) => return Err("its zero point is neither uint8 nor int8".into()),
     };
-    match zeros[..] {
-        [] => Err("its zero point is empty".into()),
-        [zero, ..] if zeros.iter().all(|other| *other == zero) => Ok((Quantisation { scale, zero }, signed)),
-        _ => Err("its channels have different zero points".into()),
-    }
+    let zero: Arc<[u8]> = match zeros[..] {
+        [] => return Err("its zero point is empty".into()),
+        [zero, ..] if zeros.iter().all(|other| *other == zero) => [zero].into(),
+        _ if scale.len() == 1 || scale.len() == zeros.len() => zeros.into(),
+        _ => return Err(format!("{} scales but {} zero points", scale.len(), zeros.len())),
+    };
+    let scale = if scale.len() < zero.len() { vec![scale[0]; zero.len()].into() } else { scale };
+    Ok((Quantisation { scale, zero }, signed))
 }
 
 fn integers(constant: &Constant) -> Option<(Vec<i32>, std::ops::RangeInclusive<i32>)> {

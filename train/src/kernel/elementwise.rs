@@ -8,18 +8,21 @@ use burn::tensor::Tensor;
 use burn_flex::FlexTensor;
 use rayon::prelude::*;
 
-use super::gate::{Curve, Gate, with_curve};
+use super::gate::{Gate, with_curve};
+use super::loops;
 use super::pictures::Pictures;
 use super::sums::BLOCK;
 use super::tape::{Operand, apply};
-use super::vector::{unwritten, widest};
+use super::vector::unwritten;
 
 /// The activation of each number; None where this room has no kernel for it: on another device.
 pub fn activate(x: &Tensor<4>, gate: Gate) -> Option<Tensor<4>> {
     Some(apply([Operand::of(x)?], Activation, |[x]| {
         let x = Pictures::of(x);
         let mut output = unwritten(x.numbers().len());
-        with_curve!(gate, curve => map(x.numbers(), &mut output, |x| curve.value(x)));
+        output.par_chunks_mut(BLOCK).zip(x.numbers().par_chunks(BLOCK)).for_each(|(output, x)| {
+            with_curve!(gate, curve => loops::curve_of(curve, x, output));
+        });
         (Pictures::tensor_of(output, x.dims()), (x, gate))
     }))
 }
@@ -38,7 +41,10 @@ pub fn add(a: &Tensor<4>, b: &Tensor<4>, gate: Gate) -> Option<Tensor<4>> {
     Some(apply([Operand::of(a)?, Operand::of(b)?], Sum(gate), |[a, b]| {
         let (a, b) = (Pictures::of(a), Pictures::of(b));
         let mut output = unwritten(a.numbers().len());
-        with_curve!(gate, curve => zip(a.numbers(), b.numbers(), &mut output, |a, b| curve.value(a + b)));
+        let blocks = a.numbers().par_chunks(BLOCK).zip(b.numbers().par_chunks(BLOCK));
+        output.par_chunks_mut(BLOCK).zip(blocks).for_each(|(output, (a, b))| {
+            with_curve!(gate, curve => loops::curve_of_sum(curve, a, b, output));
+        });
         let output = Pictures::tensor_of(output, a.dims());
         // Only where there is a gate is it looked at again.
         let kept = (gate != Gate::Linear).then(|| Pictures::of(output.clone()));
@@ -46,25 +52,11 @@ pub fn add(a: &Tensor<4>, b: &Tensor<4>, gate: Gate) -> Option<Tensor<4>> {
     }))
 }
 
-fn map(x: &[f32], output: &mut [f32], change: impl Fn(f32) -> f32 + Sync) {
-    output.par_chunks_mut(BLOCK).zip(x.par_chunks(BLOCK)).for_each(|(output, x)| {
-        widest(|| output.iter_mut().zip(x).for_each(|(output, x)| *output = change(*x)));
-    });
-}
-
-fn zip(a: &[f32], b: &[f32], output: &mut [f32], change: impl Fn(f32, f32) -> f32 + Sync) {
-    output.par_chunks_mut(BLOCK).zip(a.par_chunks(BLOCK).zip(b.par_chunks(BLOCK))).for_each(|(output, (a, b))| {
-        widest(|| output.iter_mut().zip(a).zip(b).for_each(|((output, a), b)| *output = change(*a, *b)));
-    });
-}
-
 /// Slopes behind a gate, made those before it.
 fn times_slope(slopes: Pictures, x: &Pictures, gate: Gate) -> FlexTensor {
     slopes.changed(|slopes| {
         slopes.par_chunks_mut(BLOCK).zip(x.numbers().par_chunks(BLOCK)).for_each(|(slopes, x)| {
-            with_curve!(gate, curve => {
-                widest(|| slopes.iter_mut().zip(x).for_each(|(slope, x)| *slope *= curve.slope(*x)));
-            });
+            with_curve!(gate, curve => loops::times_slope(curve, x, slopes));
         });
     })
 }

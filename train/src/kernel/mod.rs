@@ -5,6 +5,7 @@
 mod conv;
 mod elementwise;
 mod gate;
+mod loops;
 mod normalize;
 mod pictures;
 mod pool;

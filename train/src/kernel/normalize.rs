@@ -10,10 +10,11 @@ use burn_flex::FlexTensor;
 use rayon::prelude::*;
 
 use super::gate::{Curve, Gate, with_curve};
+use super::loops;
 use super::pictures::{Pictures, tensor_of};
 use super::sums::BLOCK;
 use super::tape::{Operand, apply};
-use super::vector::{unwritten, widest};
+use super::vector::unwritten;
 
 /// The activated output, and the batch's mean and biased variance of each channel, off the tape.
 pub struct Normalized {
@@ -82,19 +83,9 @@ fn statistics(x: &Pictures) -> (Vec<f32>, Vec<f32>) {
             let rows = block.len() / channels;
             let mut found = vec![0.0; 2 * channels];
             let (means, squares) = found.split_at_mut(channels);
-            widest(|| {
-                for row in block.chunks_exact(channels) {
-                    means.iter_mut().zip(row).for_each(|(mean, number)| *mean += number);
-                }
-                let part = 1.0 / rows as f32;
-                means.iter_mut().for_each(|mean| *mean *= part);
-                for row in block.chunks_exact(channels) {
-                    for ((square, number), mean) in squares.iter_mut().zip(row).zip(&*means) {
-                        let apart = number - mean;
-                        *square = apart.mul_add(apart, *square);
-                    }
-                }
-            });
+            loops::add_rows(means, block);
+            loops::scale(means, 1.0 / rows as f32);
+            loops::add_squares(squares, block, means);
             (rows, found)
         })
         .collect();
@@ -126,15 +117,12 @@ impl Channels {
         let count = self.mean.len();
         let block = (BLOCK / count).max(1) * count;
         output.par_chunks_mut(block).zip(x.par_chunks(block)).for_each(|(output, x)| {
-            let (mean, scale, beta) = (&self.mean[..count], &self.scale[..count], &self.beta[..count]);
-            widest(|| {
-                for (output, x) in output.chunks_exact_mut(count).zip(x.chunks_exact(count)) {
-                    for i in 0..count {
-                        output[i] = curve.value((x[i] - mean[i]).mul_add(scale[i], beta[i]));
-                    }
-                }
-            });
+            loops::normalize(curve, x, output, self.slices());
         });
+    }
+
+    fn slices(&self) -> [&[f32]; 3] {
+        [&self.mean, &self.scale, &self.beta]
     }
 
     /// Sums of the slopes before the activation, and of those times `x − mean`.
@@ -145,19 +133,9 @@ impl Channels {
             .par_chunks(block)
             .zip(slopes.par_chunks(block))
             .map(|(x, slopes)| {
-                let (mean, scale, beta) = (&self.mean[..count], &self.scale[..count], &self.beta[..count]);
                 let mut found = vec![0.0; 2 * count];
                 let (plain, weighted) = found.split_at_mut(count);
-                widest(|| {
-                    for (x, slopes) in x.chunks_exact(count).zip(slopes.chunks_exact(count)) {
-                        for i in 0..count {
-                            let apart = x[i] - mean[i];
-                            let slope = slopes[i] * curve.slope(apart.mul_add(scale[i], beta[i]));
-                            plain[i] += slope;
-                            weighted[i] = slope.mul_add(apart, weighted[i]);
-                        }
-                    }
-                });
+                loops::add_slopes(curve, x, slopes, self.slices(), plain, weighted);
                 found
             })
             .collect();
@@ -175,17 +153,7 @@ impl Channels {
         let count = self.mean.len();
         let block = (BLOCK / count).max(1) * count;
         slopes.par_chunks_mut(block).zip(x.par_chunks(block)).for_each(|(slopes, x)| {
-            let (mean, scale, beta) = (&self.mean[..count], &self.scale[..count], &self.beta[..count]);
-            let (plain, weighted) = (&plain[..count], &weighted[..count]);
-            widest(|| {
-                for (slopes, x) in slopes.chunks_exact_mut(count).zip(x.chunks_exact(count)) {
-                    for i in 0..count {
-                        let apart = x[i] - mean[i];
-                        let slope = slopes[i] * curve.slope(apart.mul_add(scale[i], beta[i]));
-                        slopes[i] = scale[i] * (slope - plain[i] - apart * weighted[i]);
-                    }
-                }
-            });
+            loops::unnormalize(curve, x, slopes, self.slices(), plain, weighted);
         });
     }
 }

@@ -7,9 +7,10 @@ use burn::backend::autodiff::ops::{Backward, Ops};
 use burn::tensor::Tensor;
 use rayon::prelude::*;
 
+use super::loops;
 use super::pictures::{Pictures, tensor_of};
 use super::tape::{Operand, apply};
-use super::vector::{unwritten, widest};
+use super::vector::unwritten;
 
 /// The windows of a pooling over one axis.
 #[derive(Debug, Clone, Copy)]
@@ -50,26 +51,18 @@ pub fn max_pool2d(x: &Tensor<4>, windows: [Windows; 2]) -> Option<Tensor<4>> {
         lines.enumerate().for_each(|(index, (output, which))| {
             let (picture, y) = (index / rows.out, index % rows.out);
             let from = picture * x.height * x.width;
-            widest(|| {
-                let windows = output.chunks_exact_mut(channels).zip(which.chunks_exact_mut(channels));
-                for (at, (output, which)) in windows.enumerate() {
-                    let mut is_first = true;
-                    for (dy, y) in rows.inside(y, x.height) {
-                        for (dx, place) in columns.inside(at, x.width) {
-                            let tap = (dy * columns.size + dx) as u8;
-                            let begin = (from + y * x.width + place) * channels;
-                            let numbers = &x.numbers()[begin..begin + channels];
-                            for ((output, which), number) in output.iter_mut().zip(which.iter_mut()).zip(numbers) {
-                                // NaN is passed on: a comparison that is false must not hide it.
-                                let takes = is_first || *number > *output || number.is_nan();
-                                *output = if takes { *number } else { *output };
-                                *which = if takes { tap } else { *which };
-                            }
-                            is_first = false;
-                        }
+            let windows = output.chunks_exact_mut(channels).zip(which.chunks_exact_mut(channels));
+            for (at, (output, which)) in windows.enumerate() {
+                let mut is_first = true;
+                for (dy, y) in rows.inside(y, x.height) {
+                    for (dx, place) in columns.inside(at, x.width) {
+                        let tap = (dy * columns.size + dx) as u8;
+                        let begin = (from + y * x.width + place) * channels;
+                        loops::take_larger(output, which, &x.numbers()[begin..begin + channels], tap, is_first);
+                        is_first = false;
                     }
                 }
-            });
+            }
         });
         (Pictures::tensor_of(output, dims), (which, x.dims(), windows))
     }))
@@ -86,12 +79,8 @@ pub fn global_average(x: &Tensor<4>) -> Option<Tensor<2>> {
         let mut output = vec![0.0; x.batch * x.channels];
         let pictures = output.par_chunks_mut(x.channels).zip(x.numbers().par_chunks(x.height * x.width * x.channels));
         pictures.for_each(|(output, numbers)| {
-            widest(|| {
-                for row in numbers.chunks_exact(output.len()) {
-                    output.iter_mut().zip(row).for_each(|(sum, number)| *sum += number);
-                }
-                output.iter_mut().for_each(|sum| *sum *= part);
-            });
+            loops::add_rows(output, numbers);
+            loops::scale(output, part);
         });
         (tensor_of(output, &[x.batch, x.channels]), x.dims())
     }))

@@ -7,9 +7,10 @@ use burn::backend::autodiff::ops::{Backward, Ops};
 use burn::tensor::Tensor;
 use rayon::prelude::*;
 
+use super::loops;
 use super::pictures::Pictures;
 use super::tape::{Operand, apply};
-use super::vector::{unwritten, widest};
+use super::vector::unwritten;
 
 /// Each number `rows` × `columns` times, over x (batch, channels, height, width); None where this room has no kernel for
 /// it: on another device.
@@ -73,16 +74,10 @@ impl Backward<Flex, 1> for Repeat {
         let mut gradient = vec![0.0; dims.iter().product()];
         let lines = gradient.par_chunks_mut(line).zip(slopes.numbers().par_chunks(line * rows * columns));
         lines.for_each(|(gradient, slopes)| {
-            widest(|| {
-                for slopes in slopes.chunks_exact(line * columns) {
-                    let pixels = gradient.chunks_exact_mut(channels).zip(slopes.chunks_exact(channels * columns));
-                    for (gradient, slopes) in pixels {
-                        for slopes in slopes.chunks_exact(channels) {
-                            gradient.iter_mut().zip(slopes).for_each(|(sum, slope)| *sum += slope);
-                        }
-                    }
-                }
-            });
+            for slopes in slopes.chunks_exact(line * columns) {
+                let pixels = gradient.chunks_exact_mut(channels).zip(slopes.chunks_exact(channels * columns));
+                pixels.for_each(|(gradient, slopes)| loops::add_rows(gradient, slopes));
+            }
         });
         gradients.register::<Flex>(node.id, Pictures::tensor_of(gradient, dims));
     }

@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::vector::widest;
+use super::loops;
 
 /// Numbers that one block sums before it is added to the others: the same whichever thread sums it.
 pub(super) const BLOCK: usize = 16 * 1024;
@@ -14,11 +14,7 @@ pub(super) fn over_pixels(numbers: &[f32], channels: usize) -> Vec<f32> {
         .par_chunks(block)
         .map(|block| {
             let mut sums = vec![0.0; channels];
-            widest(|| {
-                for row in block.chunks_exact(channels) {
-                    sums.iter_mut().zip(row).for_each(|(sum, number)| *sum += number);
-                }
-            });
+            loops::add_rows(&mut sums, block);
             sums
         })
         .collect();

@@ -5,7 +5,7 @@ use pulp::{Arch, Simd, WithSimd};
 /// Numbers in a panel: what a tile of a product is wide. Two vectors of AVX2, four of NEON.
 pub(super) const PANEL: usize = 16;
 
-/// Runs with the widest vectors that are there. A closure's plain loops are compiled for them as well.
+/// Runs with the widest vectors that are there.
 pub(super) fn widest<Op: WithSimd>(op: Op) -> Op::Output {
     #[cfg(target_arch = "x86_64")]
     if let Some(simd) = pulp::x86::V3::try_new() {
@@ -13,6 +13,32 @@ pub(super) fn widest<Op: WithSimd>(op: Op) -> Op::Output {
     }
     Arch::new().dispatch(op)
 }
+
+/// Defines a function whose plain loops are compiled for each instruction set and run with the widest vectors. (A closure
+/// inside [`widest`] would not do: what the compiler does not draw in is compiled for the oldest processor.) Loops go over
+/// indices: they need no calls that could be left out of line.
+macro_rules! vectorized {
+    ($(#[$meta:meta])* fn $name:ident<$life:lifetime $(, $generic:ident: $bound:path)?>($($argument:ident: $type:ty),* $(,)?) $body:block) => {
+        $(#[$meta])*
+        pub(super) fn $name<$life $(, $generic: $bound)?>($($argument: $type),*) {
+            struct Loop<$life $(, $generic: $bound)?> {
+                $($argument: $type,)*
+                life: std::marker::PhantomData<&$life ()>,
+            }
+            impl<$life $(, $generic: $bound)?> pulp::WithSimd for Loop<$life $(, $generic)?> {
+                type Output = ();
+
+                #[inline(always)]
+                fn with_simd<Vectors: pulp::Simd>(self, _vectors: Vectors) {
+                    let Loop { $($argument,)* life: _ } = self;
+                    $body
+                }
+            }
+            $crate::kernel::vector::widest(Loop { $($argument,)* life: std::marker::PhantomData });
+        }
+    };
+}
+pub(super) use vectorized;
 
 /// # Safety
 /// As many numbers as a vector has lie behind `from`.

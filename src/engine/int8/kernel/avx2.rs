@@ -60,6 +60,13 @@ impl Isa for Avx2 {
         unsafe { Self::dot(acc, a, w) }
     }
 
+    #[target_feature(enable = "avx2")]
+    #[inline]
+    unsafe fn unknown(mut a: __m256i) -> __m256i {
+        unsafe { std::arch::asm!("/* {0} */", inout(ymm_reg) a, options(nomem, nostack, preserves_flags)) };
+        a
+    }
+
     #[inline(always)]
     unsafe fn convert(from: *const u8, length: usize, to: *mut u8) {
         unsafe {
@@ -134,8 +141,41 @@ impl Isa for Avx2 {
     }
 
     #[inline(always)]
+    unsafe fn sub(a: __m256, b: __m256) -> __m256 {
+        unsafe { _mm256_sub_ps(a, b) }
+    }
+
+    #[inline(always)]
     unsafe fn mul(a: __m256, b: __m256) -> __m256 {
         unsafe { _mm256_mul_ps(a, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn div(a: __m256, b: __m256) -> __m256 {
+        unsafe { _mm256_div_ps(a, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn larger(a: __m256, b: __m256) -> __m256 {
+        unsafe { _mm256_max_ps(a, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn smaller(a: __m256, b: __m256) -> __m256 {
+        unsafe { _mm256_min_ps(a, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn where_negative(x: __m256, a: __m256, b: __m256) -> __m256 {
+        unsafe { _mm256_blendv_ps(b, a, _mm256_cmp_ps::<_CMP_LT_OQ>(x, _mm256_setzero_ps())) }
+    }
+
+    #[inline(always)]
+    unsafe fn times_power(x: __m256, whole: __m256) -> __m256 {
+        unsafe {
+            let n = _mm256_slli_epi32::<23>(_mm256_castps_si256(whole));
+            _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(x), n))
+        }
     }
 
     #[inline(always)]
@@ -158,6 +198,11 @@ impl Isa for Avx2 {
     #[inline(always)]
     unsafe fn round(x: __m256) -> __m256i {
         unsafe { _mm256_cvtps_epi32(_mm256_min_ps(x, _mm256_set1_ps(1_073_741_824.0))) }
+    }
+
+    #[inline(always)]
+    unsafe fn offset(acc: __m256i, by: __m256i) -> __m256i {
+        unsafe { _mm256_add_epi32(acc, by) }
     }
 
     #[inline(always)]

@@ -4,7 +4,7 @@ use super::gemm::Input;
 use super::isa::Isa;
 use super::pack::Layout;
 use super::{Affine, PackedDepthwise, PackedDepthwiseF32, PackedGemm, PackedGemmF32, Patches, Requant, Scratch};
-use super::{elementwise, instance, scalar};
+use super::{elementwise, instance, peak, scalar};
 
 /// The instruction sets that there are kernels for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -318,6 +318,12 @@ impl Kernels {
             depthwise_f32(p, rows, stride, w_out, out, out_stride),
             scalar::depthwise_f32(p, rows, stride, w_out, out, out_stride)
         );
+    }
+
+    /// Multiplies and adds on registers alone; how many operations that were. For measuring what the processor can do at most.
+    pub fn spin(self, rounds: usize) -> u64 {
+        assert!(self.runs_here(), "no {} here", self.name());
+        on!(self, true, spin(rounds), peak::spin_scalar(rounds))
     }
 
     /// `data[i] = table[data[i]]`

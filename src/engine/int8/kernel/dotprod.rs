@@ -72,6 +72,11 @@ impl Isa for Dotprod {
     }
 
     #[inline(always)]
+    unsafe fn unknown(a: int8x16_t) -> int8x16_t {
+        unsafe { Neon::<true>::unknown(a) }
+    }
+
+    #[inline(always)]
     unsafe fn convert(from: *const u8, length: usize, to: *mut u8) {
         unsafe { neon::convert(from, length, to) }
     }
@@ -109,8 +114,38 @@ impl Isa for Dotprod {
     }
 
     #[inline(always)]
+    unsafe fn sub(a: float32x4_t, b: float32x4_t) -> float32x4_t {
+        unsafe { Neon::<true>::sub(a, b) }
+    }
+
+    #[inline(always)]
     unsafe fn mul(a: float32x4_t, b: float32x4_t) -> float32x4_t {
         unsafe { Neon::<true>::mul(a, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn div(a: float32x4_t, b: float32x4_t) -> float32x4_t {
+        unsafe { Neon::<true>::div(a, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn larger(a: float32x4_t, b: float32x4_t) -> float32x4_t {
+        unsafe { Neon::<true>::larger(a, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn smaller(a: float32x4_t, b: float32x4_t) -> float32x4_t {
+        unsafe { Neon::<true>::smaller(a, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn where_negative(x: float32x4_t, a: float32x4_t, b: float32x4_t) -> float32x4_t {
+        unsafe { Neon::<true>::where_negative(x, a, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn times_power(x: float32x4_t, whole: float32x4_t) -> float32x4_t {
+        unsafe { Neon::<true>::times_power(x, whole) }
     }
 
     #[inline(always)]
@@ -126,6 +161,11 @@ impl Isa for Dotprod {
     #[inline(always)]
     unsafe fn round(x: float32x4_t) -> int32x4_t {
         unsafe { Neon::<true>::round(x) }
+    }
+
+    #[inline(always)]
+    unsafe fn offset(acc: int32x4_t, by: int32x4_t) -> int32x4_t {
+        unsafe { Neon::<true>::offset(acc, by) }
     }
 
     #[inline(always)]

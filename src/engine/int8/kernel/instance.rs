@@ -10,7 +10,7 @@ macro_rules! instance {
             use super::super::gemm::Input;
             use super::super::isa::Isa;
             use super::super::pack::{PackedDepthwise, PackedDepthwiseF32, PackedGemm, PackedGemmF32};
-            use super::super::{Affine, Requant, Scratch, depthwise, elementwise, float, gemm};
+            use super::super::{Affine, Requant, Scratch, depthwise, elementwise, float, gemm, peak};
 
             #[target_feature(enable = $features)]
             pub unsafe fn gemm_u8(
@@ -32,7 +32,7 @@ macro_rules! instance {
                         }
                         Some(function) => {
                             let mut numbers = std::mem::take(&mut scratch.numbers);
-                            let emit = Through::new(requant, function, gemm::PANEL_ROWS, &mut numbers);
+                            let emit = Through::<$isa>::new(requant, function, gemm::PANEL_ROWS, &mut numbers);
                             gemm::gemm::<$isa, _>(p, m, input, &emit, out, out_stride, scratch);
                             scratch.numbers = numbers;
                         }
@@ -77,7 +77,7 @@ macro_rules! instance {
                         }
                         Some(function) => {
                             let mut numbers = std::mem::take(&mut scratch.numbers);
-                            let emit = Through::new(requant, function, w_out, &mut numbers);
+                            let emit = Through::<$isa>::new(requant, function, w_out, &mut numbers);
                             depthwise::depthwise::<$isa, _>(p, rows, stride, w_out, &emit, out, out_stride, scratch);
                             scratch.numbers = numbers;
                         }
@@ -126,6 +126,12 @@ macro_rules! instance {
             ) {
                 // SAFETY: see the file's head.
                 unsafe { float::depthwise::<$isa>(p, rows, stride, w_out, out.as_mut_ptr(), out_stride) };
+            }
+
+            #[target_feature(enable = $features)]
+            pub unsafe fn spin(rounds: usize) -> u64 {
+                // SAFETY: see the file's head.
+                unsafe { peak::spin::<$isa>(rounds) }
             }
 
             #[target_feature(enable = $features)]

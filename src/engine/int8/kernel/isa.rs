@@ -36,6 +36,9 @@ pub(super) trait Isa: Copy {
     /// The same with group `G` of a step in every lane.
     unsafe fn dot_step<const G: usize>(acc: Self::Acc, a: Self::Step, w: Self::Data) -> Self::Acc;
 
+    /// The same vector, of which the compiler does not know that it is the same.
+    unsafe fn unknown(a: Self::Data) -> Self::Data;
+
     /// Converts `length` activations to cells.
     unsafe fn convert(from: *const u8, length: usize, to: *mut u8);
     /// `channels` (a multiple of 8) vectors' lanes from `R` rows, converted: lane after lane the rows' values, as `LAYOUT.slot` has it.
@@ -46,12 +49,23 @@ pub(super) trait Isa: Copy {
     unsafe fn load_float(at: *const f32) -> Self::Float;
     unsafe fn splat(x: f32) -> Self::Float;
     unsafe fn add(a: Self::Float, b: Self::Float) -> Self::Float;
+    unsafe fn sub(a: Self::Float, b: Self::Float) -> Self::Float;
     unsafe fn mul(a: Self::Float, b: Self::Float) -> Self::Float;
+    unsafe fn div(a: Self::Float, b: Self::Float) -> Self::Float;
+    /// Of numbers; what they make of NaN differs.
+    unsafe fn larger(a: Self::Float, b: Self::Float) -> Self::Float;
+    unsafe fn smaller(a: Self::Float, b: Self::Float) -> Self::Float;
+    /// `a` where `x` is below 0, else `b`.
+    unsafe fn where_negative(x: Self::Float, a: Self::Float, b: Self::Float) -> Self::Float;
+    /// `x · 2ⁿ`, where `n` stands in the low bits of `whole`, which are added to the exponent.
+    unsafe fn times_power(x: Self::Float, whole: Self::Float) -> Self::Float;
     unsafe fn store_float(x: Self::Float, at: *mut f32);
 
     unsafe fn narrow(zero: u8, low: u8, high: u8) -> Self::Narrow;
     /// To whole numbers, half to even; what is beyond i32 becomes anything of the same sign beyond ±2²⁹.
     unsafe fn round(x: Self::Float) -> Self::Acc;
+    /// `acc + by`, saturating or not: `by` is 0 to 255, and `acc` what `round` gives.
+    unsafe fn offset(acc: Self::Acc, by: Self::Acc) -> Self::Acc;
     /// Four vectors `+ zero`, clamped to the bounds, as bytes: the first `4 / PARTS` vectors at `out[0]`, and so on.
     unsafe fn store_bytes<const PARTS: usize>(x: [Self::Acc; 4], narrow: Self::Narrow, out: [*mut u8; PARTS]);
 

@@ -9,7 +9,7 @@
 //!   `q = round_half_even(clamp(x, low - zero, high - zero)) + zero`, then `table[q]` where there is a table. A clamp after
 //!   the rounding is the same, as its bounds are whole numbers: the kernels saturate late.
 //! - With a function of numbers in between: `x = (acc as f32) · factor[n]`, the function as `elementwise.rs` spells it out, then
-//!   `round_half_even(f(x) · reciprocal[n]) + zero`, saturated.
+//!   `round_half_even(f(x) · reciprocal[n]) + zero[n]`, saturated; SiLU is `(x · reciprocal[n]) / (1 + 2ᵗ)`.
 //! - Floats out: `y = (acc as f32) · factor[n]`.
 //! - Float convolution: `acc = bias[n]`, then for each `k` in order `acc = acc + a[k]·w[n][k]`, two roundings, never fused.
 //! - Elementwise: what `elementwise.rs` and `float.rs` spell out; each operation of theirs is rounded once, in the order written.
@@ -36,6 +36,7 @@ mod isa;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 mod pack;
+mod peak;
 #[cfg(test)]
 mod portable;
 mod scalar;
@@ -71,6 +72,8 @@ pub struct Function {
     pub kind: FunctionKind,
     /// Of the output scale, one per output channel, finite and above 0.
     pub reciprocal: Vec<f32>,
+    /// The bytes that mean 0.0, one per output channel, where they differ; else none, and [`Requant::zero`] is it.
+    pub zeros: Vec<i32>,
 }
 
 #[derive(Clone, Debug, PartialEq)]

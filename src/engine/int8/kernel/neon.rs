@@ -86,6 +86,12 @@ impl<const SYMMETRIC: bool> Isa for Neon<SYMMETRIC> {
     }
 
     #[inline(always)]
+    unsafe fn unknown(mut a: int8x16_t) -> int8x16_t {
+        unsafe { std::arch::asm!("/* {0} */", inout(vreg) a, options(nomem, nostack, preserves_flags)) };
+        a
+    }
+
+    #[inline(always)]
     unsafe fn convert(from: *const u8, length: usize, to: *mut u8) {
         unsafe { convert(from, length, to) }
     }
@@ -123,8 +129,41 @@ impl<const SYMMETRIC: bool> Isa for Neon<SYMMETRIC> {
     }
 
     #[inline(always)]
+    unsafe fn sub(a: float32x4_t, b: float32x4_t) -> float32x4_t {
+        unsafe { vsubq_f32(a, b) }
+    }
+
+    #[inline(always)]
     unsafe fn mul(a: float32x4_t, b: float32x4_t) -> float32x4_t {
         unsafe { vmulq_f32(a, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn div(a: float32x4_t, b: float32x4_t) -> float32x4_t {
+        unsafe { vdivq_f32(a, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn larger(a: float32x4_t, b: float32x4_t) -> float32x4_t {
+        unsafe { vmaxq_f32(a, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn smaller(a: float32x4_t, b: float32x4_t) -> float32x4_t {
+        unsafe { vminq_f32(a, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn where_negative(x: float32x4_t, a: float32x4_t, b: float32x4_t) -> float32x4_t {
+        unsafe { vbslq_f32(vcltzq_f32(x), a, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn times_power(x: float32x4_t, whole: float32x4_t) -> float32x4_t {
+        unsafe {
+            let n = vshlq_n_s32::<23>(vreinterpretq_s32_f32(whole));
+            vreinterpretq_f32_s32(vaddq_s32(vreinterpretq_s32_f32(x), n))
+        }
     }
 
     #[inline(always)]
@@ -140,6 +179,11 @@ impl<const SYMMETRIC: bool> Isa for Neon<SYMMETRIC> {
     #[inline(always)]
     unsafe fn round(x: float32x4_t) -> int32x4_t {
         unsafe { vcvtnq_s32_f32(x) }
+    }
+
+    #[inline(always)]
+    unsafe fn offset(acc: int32x4_t, by: int32x4_t) -> int32x4_t {
+        unsafe { vqaddq_s32(acc, by) }
     }
 
     #[inline(always)]

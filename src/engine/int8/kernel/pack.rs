@@ -327,6 +327,7 @@ impl Requant {
         assert!(self.low <= self.high, "no byte lies between {} and {}", self.low, self.high);
         if let Some(function) = &self.function {
             assert_eq!(function.reciprocal.len(), n, "one scale per output channel");
+            assert!([0, n].contains(&function.zeros.len()), "one zero point per output channel, or none");
             if let FunctionKind::Slopes(slope) = &function.kind {
                 assert_eq!(slope.len(), n, "one slope per output channel");
             }

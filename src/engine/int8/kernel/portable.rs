@@ -118,6 +118,10 @@ impl<
         acc
     }
 
+    unsafe fn unknown(a: [u8; 64]) -> [u8; 64] {
+        std::hint::black_box(a)
+    }
+
     unsafe fn convert(from: *const u8, length: usize, to: *mut u8) {
         for i in 0..length {
             unsafe { Self::cell(from.add(i), to, i) };
@@ -152,8 +156,32 @@ impl<
         std::array::from_fn(|i| a[i] + b[i])
     }
 
+    unsafe fn sub(a: [f32; L], b: [f32; L]) -> [f32; L] {
+        std::array::from_fn(|i| a[i] - b[i])
+    }
+
     unsafe fn mul(a: [f32; L], b: [f32; L]) -> [f32; L] {
         std::array::from_fn(|i| a[i] * b[i])
+    }
+
+    unsafe fn div(a: [f32; L], b: [f32; L]) -> [f32; L] {
+        std::array::from_fn(|i| a[i] / b[i])
+    }
+
+    unsafe fn larger(a: [f32; L], b: [f32; L]) -> [f32; L] {
+        std::array::from_fn(|i| a[i].max(b[i]))
+    }
+
+    unsafe fn smaller(a: [f32; L], b: [f32; L]) -> [f32; L] {
+        std::array::from_fn(|i| a[i].min(b[i]))
+    }
+
+    unsafe fn where_negative(x: [f32; L], a: [f32; L], b: [f32; L]) -> [f32; L] {
+        std::array::from_fn(|i| if x[i] < 0.0 { a[i] } else { b[i] })
+    }
+
+    unsafe fn times_power(x: [f32; L], whole: [f32; L]) -> [f32; L] {
+        std::array::from_fn(|i| f32::from_bits(x[i].to_bits().wrapping_add(whole[i].to_bits() << 23)))
     }
 
     unsafe fn store_float(x: [f32; L], at: *mut f32) {
@@ -166,6 +194,10 @@ impl<
 
     unsafe fn round(x: [f32; L]) -> [i32; L] {
         x.map(|x| x.round_ties_even() as i32)
+    }
+
+    unsafe fn offset(acc: [i32; L], by: [i32; L]) -> [i32; L] {
+        std::array::from_fn(|i| acc[i].saturating_add(by[i]))
     }
 
     unsafe fn store_bytes<const PARTS: usize>(x: [[i32; L]; 4], narrow: (u8, u8, u8), out: [*mut u8; PARTS]) {

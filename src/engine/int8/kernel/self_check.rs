@@ -50,7 +50,7 @@ impl Kernels {
         let gemm = PackedGemm::new(self, OUTPUTS, INPUTS, &weights, &bias, 9);
         self.gemm_u8(&gemm, ROWS, &activations, stride, &requant, &mut bytes, OUTPUTS, &mut scratch);
         seen.extend_from_slice(&bytes);
-        let function = Some(Function { kind: FunctionKind::Silu, reciprocal: vec![14.0; OUTPUTS] });
+        let function = Some(Function { kind: FunctionKind::Silu, reciprocal: vec![14.0; OUTPUTS], zeros: Vec::new() });
         let requant = Requant { function, ..requant };
         self.gemm_u8(&gemm, ROWS, &activations, stride, &requant, &mut bytes, OUTPUTS, &mut scratch);
         seen.extend_from_slice(&bytes);

@@ -66,7 +66,8 @@ impl Numbers {
             _ => None,
         };
         let scales = (0..n).map(|_| (self.next() % 1000 + 1) as f32 / 30.0).collect();
-        let function = kind.map(|kind| Function { kind, reciprocal: scales });
+        let zeros = if self.flag() { self.bytes(n).into_iter().map(i32::from).collect() } else { Vec::new() };
+        let function = kind.map(|kind| Function { kind, reciprocal: scales, zeros });
         Requant {
             factor: (0..n).map(|_| (self.next() % 1000) as f32 * scale / 500.0 + scale / 3.0).collect(),
             zero: [0, 255, 128, self.next() as u8][(self.next() % 4) as usize],
@@ -140,7 +141,7 @@ impl Product {
                 }
                 Some(function) => {
                     let mut numbers = Vec::new();
-                    let emit = Through::new(requant, function, gemm::PANEL_ROWS, &mut numbers);
+                    let emit = Through::<I>::new(requant, function, gemm::PANEL_ROWS, &mut numbers);
                     gemm::gemm::<I, _>(&p, self.m, input, &emit, out, self.out_stride, &mut scratch);
                 }
             }
@@ -167,17 +168,19 @@ impl Product {
 }
 
 fn requantised(requant: &Requant, n: usize, acc: i32) -> u8 {
-    if let Some(Function { kind, reciprocal }) = &requant.function {
+    if let Some(Function { kind, reciprocal, zeros }) = &requant.function {
         let x = acc as f32 * requant.factor[n];
         let mut y = [x];
         match kind {
-            FunctionKind::Silu => Kernels::Scalar.silu_f32(&mut y),
+            FunctionKind::Silu => y[0] = x * reciprocal[n] / elementwise::sigmoid_divisor(x),
             FunctionKind::Sigmoid => Kernels::Scalar.sigmoid_f32(&mut y),
             FunctionKind::HardSwish => y[0] = x * (x / 6.0 + 0.5).clamp(0.0, 1.0),
             FunctionKind::Slopes(slope) => y[0] = if x < 0.0 { x * slope[n] } else { x },
             FunctionKind::Clip { low, high } => y[0] = x.clamp(*low, *high),
         }
-        return ((y[0] * reciprocal[n]).round_ties_even() + f32::from(requant.zero)).clamp(0.0, 255.0) as u8;
+        let steps = if *kind == FunctionKind::Silu { y[0] } else { y[0] * reciprocal[n] };
+        return (steps.round_ties_even() + zeros.get(n).map_or(f32::from(requant.zero), |&zero| zero as f32))
+            .clamp(0.0, 255.0) as u8;
     }
     let x = f64::from((f64::from(acc as f32) * f64::from(requant.factor[n])) as f32);
     let (floor, zero) = (x.floor(), f64::from(requant.zero));
@@ -247,7 +250,7 @@ impl Depthwise {
                 }
                 Some(function) => {
                     let mut numbers = Vec::new();
-                    let emit = Through::new(requant, function, w_out, &mut numbers);
+                    let emit = Through::<I>::new(requant, function, w_out, &mut numbers);
                     depthwise::depthwise::<I, _>(&p, &rows, stride, w_out, &emit, out, out_stride, &mut scratch);
                 }
             }

@@ -1,32 +1,75 @@
 //! The way out of the accumulators through a function of numbers: a panel of rows as floats, then SiLU or its like, then bytes with a
-//! scale per channel. Plain Rust inside functions that enable the instruction set; the compiler neither reorders nor fuses float
-//! operations.
+//! scale per channel. The functions are those of `elementwise.rs`, operation for operation, four vectors at a time: a function is a long
+//! chain of operations that wait for each other, and four chains fill the time.
 
-use super::elementwise::{byte, hard_swish, limited, sigmoid, silu};
+use std::marker::PhantomData;
+
+use super::elementwise::{MOST_POWER, POWER, ROUND};
 use super::emit::{Emit, Floats};
 use super::isa::{Isa, Task};
 use super::{Function, FunctionKind, Requant};
 
-pub(super) struct Through<'a> {
+/// Numbers that are worked on at a time, at most: four vectors of 16.
+const MOST: usize = 64;
+
+pub(super) struct Through<'a, I> {
+    /// A panel's, and `MOST` more, which are read but mean nothing.
     numbers: *mut f32,
+    /// Per channel, with as many more behind them that the first follow the last again.
+    parameters: *const f32,
+    reciprocals: *const f32,
+    /// Null: `zero` is it for all.
+    zeros: *const i32,
     floats: Floats<'a>,
     zero: u8,
-    function: &'a Function,
+    kind: &'a FunctionKind,
+    of: PhantomData<I>,
 }
 
-impl<'a> Through<'a> {
-    /// `numbers` gets room for `rows` rows of all channels.
-    pub fn new(requant: &'a Requant, function: &'a Function, rows: usize, numbers: &'a mut Vec<f32>) -> Self {
-        let needed = rows * requant.factor.len();
-        if numbers.len() < needed {
-            numbers.resize(needed, 0.0);
+impl<'a, I: Isa> Through<'a, I> {
+    /// `memory` gets room for `rows` rows of all channels, and for what channels have of their own.
+    pub fn new(requant: &'a Requant, function: &'a Function, rows: usize, memory: &'a mut Vec<f32>) -> Self {
+        let Function { kind, reciprocal, zeros } = function;
+        let n = requant.factor.len();
+        let (numbers, each) = (rows * n + MOST, n + MOST);
+        let slopes = match kind {
+            FunctionKind::Slopes(slopes) => slopes,
+            // They have no parameter per channel; whatever is read is not looked at.
+            _ => reciprocal,
+        };
+        if memory.len() < numbers + 3 * each {
+            memory.resize(numbers + 3 * each, 0.0);
         }
+        let (numbers, per_channel) = memory.split_at_mut(numbers);
+        // Then a chunk never goes beyond the last channel.
+        let whole = n.is_multiple_of(4 * I::LAYOUT.lanes);
+        let mut places = per_channel.chunks_mut(each);
+        let mut repeated = |values: &[f32]| match places.next().filter(|_| !whole) {
+            Some(place) => repeat(place, n, |channel| values[channel]),
+            None => values.as_ptr(),
+        };
+        let (reciprocals, parameters) = (repeated(reciprocal), repeated(slopes));
+        let zeros: *const i32 = match places.next().filter(|_| !whole) {
+            _ if zeros.is_empty() => std::ptr::null(),
+            // The bits of an integer, in the place of a float.
+            Some(place) => repeat(place, n, |channel| f32::from_bits(zeros[channel] as u32)).cast(),
+            None => zeros.as_ptr(),
+        };
         let floats = Floats { factor: &requant.factor };
-        Self { numbers: numbers.as_mut_ptr(), floats, zero: requant.zero, function }
+        let numbers = numbers.as_mut_ptr();
+        Self { numbers, parameters, reciprocals, zeros, floats, zero: requant.zero, kind, of: PhantomData }
     }
 }
 
-impl<I: Isa> Emit<I> for Through<'_> {
+/// Fills `place` with the channels' values, again and again.
+fn repeat(place: &mut [f32], n: usize, value: impl Fn(usize) -> f32) -> *const f32 {
+    let (first, rest) = place.split_at_mut(n.min(place.len()));
+    first.iter_mut().enumerate().for_each(|(channel, to)| *to = value(channel));
+    rest.chunks_mut(n).for_each(|part| part.copy_from_slice(&first[..part.len()]));
+    place.as_ptr()
+}
+
+impl<I: Isa> Emit<I> for Through<'_, I> {
     type Out = u8;
     type Cell = f32;
 
@@ -51,76 +94,196 @@ impl<I: Isa> Emit<I> for Through<'_> {
 
     #[inline(always)]
     unsafe fn finish(&self, out: *mut u8, out_stride: usize, rows: usize, n: usize) {
-        // SAFETY: the tiles have written `rows` rows of `n` numbers, and the caller's output has so many bytes.
+        // SAFETY: the tiles have written `rows` rows of `n` numbers, and the caller's output has so many bytes. The bytes were made
+        // where the numbers were.
         unsafe {
-            let numbers = std::slice::from_raw_parts(self.numbers, rows * n);
-            I::outlined(Finish { numbers, out, out_stride, zero: self.zero, function: self.function });
+            I::outlined(Finish { through: self, total: rows * n });
+            let bytes = self.numbers.cast::<u8>();
+            if out_stride == n {
+                out.copy_from_nonoverlapping(bytes, rows * n);
+            } else {
+                for row in 0..rows {
+                    out.add(row * out_stride).copy_from_nonoverlapping(bytes.add(row * n), n);
+                }
+            }
         }
     }
 }
 
-struct Finish<'a> {
-    numbers: &'a [f32],
-    out: *mut u8,
-    out_stride: usize,
-    zero: u8,
-    function: &'a Function,
+struct Finish<'a, I> {
+    through: &'a Through<'a, I>,
+    total: usize,
 }
 
-impl Task for Finish<'_> {
+impl<I: Isa> Task for Finish<'_, I> {
     #[inline(always)]
     unsafe fn run(self) {
-        let Function { kind, reciprocal } = self.function;
-        // SAFETY: what `finish` says.
+        // SAFETY: what `finish` says, and the instruction set is there.
         unsafe {
-            match kind {
-                FunctionKind::Silu => self.rows(reciprocal, |x, _| silu(x)),
-                FunctionKind::Sigmoid => self.rows(reciprocal, |x, _| sigmoid(x)),
-                FunctionKind::HardSwish => self.rows(reciprocal, |x, _| hard_swish(x)),
-                FunctionKind::Slopes(slopes) => self.rows(slopes, |x, slope| if x < 0.0 { x * slope } else { x }),
-                FunctionKind::Clip { low, high } => self.rows(reciprocal, |x, _| limited(x, *low, *high)),
+            match *self.through.kind {
+                FunctionKind::Silu => self.any(Silu),
+                FunctionKind::Sigmoid => self.any(Sigmoid),
+                FunctionKind::HardSwish => self.any(HardSwish),
+                FunctionKind::Slopes(_) => self.any(Slopes),
+                FunctionKind::Clip { low, high } => self.any(Clip { low, high }),
             }
         }
     }
 }
 
-/// Numbers at a time.
-const CHUNK: usize = 16;
+/// The same of four vectors, side by side. No loop and no closure: the compiler would keep the one and not compile the other for the
+/// instruction set.
+macro_rules! four {
+    ($v:ident => $of:expr) => {
+        [
+            {
+                const $v: usize = 0;
+                $of
+            },
+            {
+                const $v: usize = 1;
+                $of
+            },
+            {
+                const $v: usize = 2;
+                $of
+            },
+            {
+                const $v: usize = 3;
+                $of
+            },
+        ]
+    };
+}
 
-impl Finish<'_> {
-    /// `of(number, parameter of its channel)`
+impl<I: Isa> Finish<'_, I> {
     #[inline(always)]
-    unsafe fn rows(&self, parameters: &[f32], of: impl Fn(f32, f32) -> f32) {
-        let reciprocal = &self.function.reciprocal[..];
-        let n = reciprocal.len();
-        let chunk = |x: &[f32; CHUNK], parameter: &[f32; CHUNK], reciprocal: &[f32; CHUNK]| {
-            let mut bytes = [0; CHUNK];
-            for i in 0..CHUNK {
-                bytes[i] = byte(of(x[i], parameter[i]) * reciprocal[i], self.zero);
-            }
-            bytes
-        };
-        for (row, x) in self.numbers.chunks_exact(n).enumerate() {
-            // SAFETY: the row has `n` bytes.
-            let out = unsafe { std::slice::from_raw_parts_mut(self.out.add(row * self.out_stride), n) };
-            let mut at = 0;
-            while at < n {
-                if n < CHUNK {
-                    let padded = |from: &[f32]| {
-                        let mut padded = [1.0; CHUNK];
-                        padded[..n].copy_from_slice(from);
-                        padded
-                    };
-                    out.copy_from_slice(&chunk(&padded(x), &padded(parameters), &padded(reciprocal))[..n]);
-                } else {
-                    // The last chunk overlaps the one before it.
-                    let at = at.min(n - CHUNK);
-                    let part = |from: &[f32]| -> [f32; CHUNK] { std::array::from_fn(|i| from[at..at + CHUNK][i]) };
-                    let bytes = chunk(&part(x), &part(parameters), &part(reciprocal));
-                    out[at..at + CHUNK].copy_from_slice(&bytes);
-                }
-                at += CHUNK;
+    unsafe fn any(&self, function: impl Steps<I>) {
+        // SAFETY: the zero points are there where they are said to be.
+        unsafe {
+            match self.through.zeros.is_null() {
+                true => self.each::<false>(function),
+                false => self.each::<true>(function),
             }
         }
+    }
+
+    /// The bytes take the place of the first numbers. `ZEROS`: each channel has a zero point of its own.
+    #[inline(always)]
+    unsafe fn each<const ZEROS: bool>(&self, function: impl Steps<I>) {
+        let Through { numbers, parameters, reciprocals, zeros, zero, ref floats, .. } = *self.through;
+        let (lanes, n) = (I::LAYOUT.lanes, floats.factor.len());
+        let chunk = 4 * lanes;
+        let onward = chunk % n;
+        let (mut at, mut channel) = (0, 0);
+        // SAFETY: all that is read lies in `new`'s memory; a chunk's bytes end before the numbers of the next chunk begin.
+        unsafe {
+            let narrow = I::narrow(if ZEROS { 0 } else { zero }, 0, u8::MAX);
+            while at < self.total {
+                let x = four!(V => I::load_float(numbers.add(at + V * lanes)));
+                let reciprocal = reciprocals.add(channel);
+                let y = function.steps(x, parameters.add(channel), reciprocal);
+                let mut q = four!(V => I::round(y[V]));
+                if ZEROS {
+                    q = four!(V => I::offset(q[V], I::load_acc(zeros.add(channel + V * lanes))));
+                }
+                I::store_bytes(q, narrow, [numbers.cast::<u8>().add(at)]);
+                at += chunk;
+                channel += onward;
+                channel -= if channel < n { 0 } else { n };
+            }
+        }
+    }
+}
+
+/// A function of four vectors, in steps of the output's scales.
+trait Steps<I: Isa> {
+    /// Of the numbers' channels there are four vectors of parameters and reciprocals.
+    unsafe fn steps(&self, x: [I::Float; 4], parameters: *const f32, reciprocals: *const f32) -> [I::Float; 4];
+}
+
+struct Silu;
+struct Sigmoid;
+struct HardSwish;
+struct Slopes;
+struct Clip {
+    low: f32,
+    high: f32,
+}
+
+// SAFETY of the blocks below: the instruction set is there, and so are the vectors.
+impl<I: Isa> Steps<I> for Silu {
+    #[inline(always)]
+    unsafe fn steps(&self, x: [I::Float; 4], _: *const f32, reciprocals: *const f32) -> [I::Float; 4] {
+        unsafe {
+            let divisor = sigmoid_divisor::<I>(x);
+            let product = four!(V => I::mul(x[V], channels::<I, V>(reciprocals)));
+            four!(V => I::div(product[V], divisor[V]))
+        }
+    }
+}
+
+impl<I: Isa> Steps<I> for Sigmoid {
+    #[inline(always)]
+    unsafe fn steps(&self, x: [I::Float; 4], _: *const f32, reciprocals: *const f32) -> [I::Float; 4] {
+        unsafe {
+            let divisor = sigmoid_divisor::<I>(x);
+            let y = four!(V => I::div(I::splat(1.0), divisor[V]));
+            four!(V => I::mul(y[V], channels::<I, V>(reciprocals)))
+        }
+    }
+}
+
+impl<I: Isa> Steps<I> for HardSwish {
+    #[inline(always)]
+    unsafe fn steps(&self, x: [I::Float; 4], _: *const f32, reciprocals: *const f32) -> [I::Float; 4] {
+        unsafe {
+            let part = four!(V => I::add(I::div(x[V], I::splat(6.0)), I::splat(0.5)));
+            let y = four!(V => I::mul(x[V], limited::<I>(part[V], 0.0, 1.0)));
+            four!(V => I::mul(y[V], channels::<I, V>(reciprocals)))
+        }
+    }
+}
+
+impl<I: Isa> Steps<I> for Slopes {
+    #[inline(always)]
+    unsafe fn steps(&self, x: [I::Float; 4], slopes: *const f32, reciprocals: *const f32) -> [I::Float; 4] {
+        unsafe {
+            let y = four!(V => I::where_negative(x[V], I::mul(x[V], channels::<I, V>(slopes)), x[V]));
+            four!(V => I::mul(y[V], channels::<I, V>(reciprocals)))
+        }
+    }
+}
+
+impl<I: Isa> Steps<I> for Clip {
+    #[inline(always)]
+    unsafe fn steps(&self, x: [I::Float; 4], _: *const f32, reciprocals: *const f32) -> [I::Float; 4] {
+        unsafe { four!(V => I::mul(limited::<I>(x[V], self.low, self.high), channels::<I, V>(reciprocals))) }
+    }
+}
+
+/// Vector `V` of what channels have of their own.
+#[inline(always)]
+unsafe fn channels<I: Isa, const V: usize>(at: *const f32) -> I::Float {
+    unsafe { I::load_float(at.add(V * I::LAYOUT.lanes)) }
+}
+
+#[inline(always)]
+unsafe fn limited<I: Isa>(x: I::Float, low: f32, high: f32) -> I::Float {
+    unsafe { I::smaller(I::larger(x, I::splat(low)), I::splat(high)) }
+}
+
+#[inline(always)]
+unsafe fn sigmoid_divisor<I: Isa>(x: [I::Float; 4]) -> [I::Float; 4] {
+    unsafe {
+        let t = four!(V => I::mul(x[V], I::splat(-std::f32::consts::LOG2_E)));
+        let t = four!(V => limited::<I>(t[V], -MOST_POWER, MOST_POWER));
+        let rounded = four!(V => I::add(t[V], I::splat(ROUND)));
+        let whole = four!(V => I::sub(rounded[V], I::splat(ROUND)));
+        let r = four!(V => I::sub(t[V], whole[V]));
+        let p = four!(V => I::add(I::splat(POWER[2]), I::mul(r[V], I::splat(POWER[3]))));
+        let p = four!(V => I::add(I::splat(POWER[1]), I::mul(r[V], p[V])));
+        let p = four!(V => I::add(I::splat(POWER[0]), I::mul(r[V], p[V])));
+        four!(V => I::add(I::splat(1.0), I::times_power(p[V], rounded[V])))
     }
 }

@@ -54,6 +54,11 @@ impl Isa for AvxVnni {
     }
 
     #[inline(always)]
+    unsafe fn unknown(a: __m256i) -> __m256i {
+        unsafe { Avx2::unknown(a) }
+    }
+
+    #[inline(always)]
     unsafe fn convert(from: *const u8, length: usize, to: *mut u8) {
         unsafe { copy(from, length, to) }
     }
@@ -84,8 +89,38 @@ impl Isa for AvxVnni {
     }
 
     #[inline(always)]
+    unsafe fn sub(a: __m256, b: __m256) -> __m256 {
+        unsafe { Avx2::sub(a, b) }
+    }
+
+    #[inline(always)]
     unsafe fn mul(a: __m256, b: __m256) -> __m256 {
         unsafe { Avx2::mul(a, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn div(a: __m256, b: __m256) -> __m256 {
+        unsafe { Avx2::div(a, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn larger(a: __m256, b: __m256) -> __m256 {
+        unsafe { Avx2::larger(a, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn smaller(a: __m256, b: __m256) -> __m256 {
+        unsafe { Avx2::smaller(a, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn where_negative(x: __m256, a: __m256, b: __m256) -> __m256 {
+        unsafe { Avx2::where_negative(x, a, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn times_power(x: __m256, whole: __m256) -> __m256 {
+        unsafe { Avx2::times_power(x, whole) }
     }
 
     #[inline(always)]
@@ -101,6 +136,11 @@ impl Isa for AvxVnni {
     #[inline(always)]
     unsafe fn round(x: __m256) -> __m256i {
         unsafe { Avx2::round(x) }
+    }
+
+    #[inline(always)]
+    unsafe fn offset(acc: __m256i, by: __m256i) -> __m256i {
+        unsafe { Avx2::offset(acc, by) }
     }
 
     #[inline(always)]
@@ -180,6 +220,13 @@ impl Isa for Avx512Vnni {
         unsafe { Self::dot(acc, a, w) }
     }
 
+    #[target_feature(enable = "avx512f")]
+    #[inline]
+    unsafe fn unknown(mut a: __m512i) -> __m512i {
+        unsafe { std::arch::asm!("/* {0} */", inout(zmm_reg) a, options(nomem, nostack, preserves_flags)) };
+        a
+    }
+
     #[inline(always)]
     unsafe fn convert(from: *const u8, length: usize, to: *mut u8) {
         unsafe { copy(from, length, to) }
@@ -211,8 +258,41 @@ impl Isa for Avx512Vnni {
     }
 
     #[inline(always)]
+    unsafe fn sub(a: __m512, b: __m512) -> __m512 {
+        unsafe { _mm512_sub_ps(a, b) }
+    }
+
+    #[inline(always)]
     unsafe fn mul(a: __m512, b: __m512) -> __m512 {
         unsafe { _mm512_mul_ps(a, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn div(a: __m512, b: __m512) -> __m512 {
+        unsafe { _mm512_div_ps(a, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn larger(a: __m512, b: __m512) -> __m512 {
+        unsafe { _mm512_max_ps(a, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn smaller(a: __m512, b: __m512) -> __m512 {
+        unsafe { _mm512_min_ps(a, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn where_negative(x: __m512, a: __m512, b: __m512) -> __m512 {
+        unsafe { _mm512_mask_blend_ps(_mm512_cmp_ps_mask::<_CMP_LT_OQ>(x, _mm512_setzero_ps()), b, a) }
+    }
+
+    #[inline(always)]
+    unsafe fn times_power(x: __m512, whole: __m512) -> __m512 {
+        unsafe {
+            let n = _mm512_slli_epi32::<23>(_mm512_castps_si512(whole));
+            _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(x), n))
+        }
     }
 
     #[inline(always)]
@@ -235,6 +315,11 @@ impl Isa for Avx512Vnni {
     #[inline(always)]
     unsafe fn round(x: __m512) -> __m512i {
         unsafe { _mm512_cvtps_epi32(_mm512_min_ps(x, _mm512_set1_ps(1_073_741_824.0))) }
+    }
+
+    #[inline(always)]
+    unsafe fn offset(acc: __m512i, by: __m512i) -> __m512i {
+        unsafe { _mm512_add_epi32(acc, by) }
     }
 
     #[inline(always)]

@@ -14,6 +14,9 @@ use super::super::value::{Bytes, Quantisation, Value, Weights};
 use super::functions::function_of;
 use super::{Lowering, View, dims_of};
 
+/// No sum of 32 bits is larger.
+const SUMS: f32 = 2_147_483_648.0;
+
 /// What a convolution's sums become.
 enum Becomes {
     Floats,
@@ -28,7 +31,10 @@ enum Becomes {
 
 impl Becomes {
     fn plain(quantisation: Quantisation) -> Self {
-        Self::Bytes { quantisation, low: 0, high: 255, function: None }
+        // Only the way through numbers has a zero point per channel.
+        let none = FunctionKind::Clip { low: f32::MIN, high: f32::MAX };
+        let function = (quantisation.zero.len() > 1).then_some(none);
+        Self::Bytes { quantisation, low: 0, high: 255, function }
     }
 }
 
@@ -103,7 +109,10 @@ impl<'a> Lowering<'a> {
         let bounds = match (&function, quantisation.affine()) {
             (FunctionKind::Clip { low, high }, Some(affine)) => Some([*low, *high].map(|x| byte(x, affine))),
             // 0 is the same byte in every channel.
-            (FunctionKind::Clip { low: 0.0, high: f32::MAX }, None) => Some([quantisation.zero, 255]),
+            (FunctionKind::Clip { low: 0.0, high: f32::MAX }, None) => match quantisation.zero[..] {
+                [zero] => Some([zero, 255]),
+                _ => None,
+            },
             _ => None,
         };
         let becomes = match bounds {
@@ -231,10 +240,14 @@ impl<'a> Lowering<'a> {
                     let function = function.as_ref().map(|kind| Function {
                         kind: kind.part(&range),
                         reciprocal: range.clone().map(|output| (1.0 / scale(output)) as f32).collect(),
+                        zeros: match quantisation.zero.len() {
+                            1 => Vec::new(),
+                            _ => range.clone().map(|output| quantisation.zero_of(output).into()).collect(),
+                        },
                     });
                     ConvOut::Bytes(Requant {
                         factor: range.map(|output| (product(output) / divisor(output)) as f32).collect(),
-                        zero: quantisation.zero,
+                        zero: quantisation.zero[0],
                         low: *low,
                         high: *high,
                         table: None,
@@ -248,15 +261,26 @@ impl<'a> Lowering<'a> {
         {
             return Err(format!("{} scales for {outputs} outputs", quantisation.scale.len()));
         }
-        if let Becomes::Bytes { low, high, .. } = becomes
-            && low > high
-        {
+        let empty = match becomes {
+            Becomes::Bytes { function: Some(FunctionKind::Clip { low, high }), .. } => {
+                low > high || low.is_nan() || high.is_nan()
+            }
+            Becomes::Bytes { low, high, .. } => low > high,
+            Becomes::Floats => false,
+        };
+        if empty {
             return Err("the bounds behind it leave no number".into());
         }
-        // The kernels count on it: a sum times an infinite factor is no number.
+        // The kernels count on it: 0 times an infinite factor is no number, and a function of an infinite number may be none.
         let whole = out(0..outputs);
-        let (ConvOut::Floats(factors) | ConvOut::Bytes(Requant { factor: factors, .. })) = &whole;
-        if factors.iter().any(|factor| !factor.is_finite()) {
+        let finite = match &whole {
+            ConvOut::Bytes(Requant { factor, function: Some(function), .. }) => {
+                factor.iter().all(|factor| (factor * SUMS).is_finite())
+                    && function.reciprocal.iter().all(|reciprocal| reciprocal.is_finite())
+            }
+            ConvOut::Floats(factor) | ConvOut::Bytes(Requant { factor, .. }) => factor.iter().all(|f| f.is_finite()),
+        };
+        if !finite {
             return Err("its scales are too far apart: their ratio is no finite number".into());
         }
         let dims = [1, outputs, window.out[0], window.out[1]];
@@ -264,12 +288,14 @@ impl<'a> Lowering<'a> {
             Becomes::Floats => self.plan.floats(&dims),
             Becomes::Bytes { .. } => self.plan.bytes(&dims),
         };
-        let pad = input.quantisation.zero;
+        let pads = input.quantisation.zero.clone();
         let [kh, kw] = window.kernel;
         let op = if depthwise {
-            let filters = PackedDepthwise::new(self.kernels, outputs, kh, kw, &values, &bias, &[pad]);
-            Op::Depthwise(Box::new(Depthwise { window, pad, filters, out: whole }))
+            let filters = PackedDepthwise::new(self.kernels, outputs, kh, kw, &values, &bias, &pads);
+            Op::Depthwise(Box::new(Depthwise { window, pads, filters, out: whole }))
         } else {
+            // One scale, so one zero point.
+            let pad = pads[0];
             let each = outputs / groups;
             let k = kh * kw * inputs;
             let rows = by_pixel(&values, outputs, inputs, kh * kw);

@@ -36,8 +36,9 @@ impl<'a> Lowering<'a> {
                 if view.dims[1] != quantisation.scale.len() {
                     return Err(format!("{} scales for {} channels", quantisation.scale.len(), view.dims[1]));
                 }
-                let tables = quantisation.scale.iter().flat_map(|&scale| {
-                    f.iter().map(move |&x| super::super::value::quantise(x, scale, quantisation.zero))
+                let tables = quantisation.scale.iter().enumerate().flat_map(|(channel, &scale)| {
+                    let zero = quantisation.zero_of(channel);
+                    f.iter().map(move |&x| super::super::value::quantise(x, scale, zero))
                 });
                 let tables: Vec<u8> = tables.collect();
                 let write = self.plan.bytes(&view.dims);
@@ -56,7 +57,7 @@ impl<'a> Lowering<'a> {
                     return Err(format!("{} scales for the shape {:?}", quantisation.scale.len(), view.dims));
                 }
                 for (channel, &scale) in quantisation.scale.iter().enumerate() {
-                    let op = Op::Quantise { scale, zero: quantisation.zero };
+                    let op = Op::Quantise { scale, zero: quantisation.zero_of(channel) };
                     let read = view.sliced(1, channel, 1, 1);
                     self.plan.push(name, op, vec![read], &write.sliced(1, channel, 1, 1));
                 }

@@ -1,5 +1,7 @@
 //! Convolutions of quantised numbers: rows of the picture become rows of a matrix, the kernels do the rest.
 
+use std::sync::Arc;
+
 use super::super::kernel::{Kernels, PackedDepthwise, PackedGemm, Patches, Requant, Scratch};
 use super::super::node::Window;
 use super::super::view::View;
@@ -29,7 +31,8 @@ pub(in crate::engine::int8) enum ConvOut {
 #[derive(Debug)]
 pub(in crate::engine::int8) struct Depthwise {
     pub window: Window,
-    pub pad: u8,
+    /// The bytes that mean 0 of the input, one per channel or one for all.
+    pub pads: Arc<[u8]>,
     pub filters: PackedDepthwise,
     pub out: ConvOut,
 }
@@ -91,7 +94,7 @@ impl Depthwise {
         let (from, to) = (read.pixels().ok_or(SHAPE)?, write.pixels().ok_or(SHAPE)?);
         let (input, mut out, scratch) = Out::of(&self.out, read, write, memory)?;
         let ring = room(&mut scratch.bytes, ring_len(&from, &self.window));
-        let rows = Rows::new(input, from, self.window, std::slice::from_ref(&self.pad), ring);
+        let rows = Rows::new(input, from, self.window, &self.pads, ring);
         rows.each(|y, taps| {
             let place = (y * to.width * to.pitch, to.pitch);
             let row = (taps, self.window.stride[1], to.width);

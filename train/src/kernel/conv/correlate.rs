@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 use super::band::{Band, Walk, Windows};
 use super::tile::{ROWS, over_window};
-use crate::kernel::vector::{PANEL, Shared, load, store, widest};
+use crate::kernel::vector::{PANEL, Shared, load, widest};
 
 thread_local! {
     static BAND: RefCell<Band> = RefCell::default();
@@ -103,29 +103,30 @@ impl Products<'_> {
                 start[v] = unsafe { load::<S>(starts.as_ptr().add(v * S::F32_LANES)) };
             }
             for (tile, outputs) in windows.chunks(ROWS).zip(outputs.chunks(ROWS)) {
-                // The last tile repeats its last window where it has too few.
+                // The last tile repeats its last window where it has too few, and writes it again.
                 let mut places = [tile[tile.len() - 1]; ROWS];
                 places[..tile.len()].copy_from_slice(tile);
-                // SAFETY: `Windows::check` has seen that the windows lie inside; `weights` has a row per tap.
-                let sums = unsafe {
-                    over_window::<S, V>(simd, numbers.as_ptr(), &places, taps, self.run, weights.as_ptr(), start)
-                };
-                for (sums, output) in sums.iter().zip(outputs) {
-                    // SAFETY: the output is this unit's, and as wide as its lanes.
-                    let to = unsafe { self.outputs.pointer().add(output + panel * PANEL) };
-                    if width == PANEL {
-                        for v in 0..V {
-                            // SAFETY: as above.
-                            unsafe { store::<S>(to.add(v * S::F32_LANES), sums[v]) };
-                        }
+                let mut aside = [[0.0_f32; PANEL]; ROWS];
+                let mut to = [self.outputs.pointer(); ROWS];
+                for i in 0..ROWS {
+                    to[i] = if width == PANEL {
+                        // SAFETY: the output is this unit's, and as wide as its lanes.
+                        unsafe { to[i].add(outputs[i.min(outputs.len() - 1)] + panel * PANEL) }
                     } else {
-                        let mut wide = [0.0_f32; PANEL];
-                        for v in 0..V {
-                            // SAFETY: `wide` is a panel wide.
-                            unsafe { store::<S>(wide.as_mut_ptr().add(v * S::F32_LANES), sums[v]) };
-                        }
+                        aside[i].as_mut_ptr()
+                    };
+                }
+                // SAFETY: `Windows::check` has seen that the windows lie inside; `weights` has a row per tap.
+                unsafe {
+                    over_window::<S, V>(simd, numbers.as_ptr(), &places, (taps, self.run), weights.as_ptr(), start, to);
+                }
+                if width < PANEL {
+                    for (aside, output) in aside.iter().zip(outputs) {
                         // SAFETY: as above, for `width` numbers.
-                        unsafe { std::ptr::copy_nonoverlapping(wide.as_ptr(), to, width) };
+                        unsafe {
+                            let to = self.outputs.pointer().add(output + panel * PANEL);
+                            std::ptr::copy_nonoverlapping(aside.as_ptr(), to, width);
+                        }
                     }
                 }
             }

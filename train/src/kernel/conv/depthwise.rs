@@ -5,7 +5,8 @@ use std::cell::RefCell;
 use rayon::prelude::*;
 
 use super::band::{Band, Walk, Windows};
-use crate::kernel::vector::{Shared, widest};
+use crate::kernel::loops;
+use crate::kernel::vector::Shared;
 
 thread_local! {
     static BAND: RefCell<Band> = RefCell::default();
@@ -26,23 +27,18 @@ pub(super) fn correlate(walk: &Walk, source: &[f32], kernel: &[f32], bias: Optio
         BAND.with_borrow_mut(|band| {
             let Windows { numbers, windows, outputs: places, taps } = band.begin(walk, source, unit);
             let dense = walk.run() / channels;
-            widest(|| {
-                for (window, place) in windows.iter().zip(places) {
-                    // SAFETY: the output is this unit's, and as wide as its channels.
-                    let output = unsafe { outputs.slice(*place, channels) };
-                    match bias {
-                        Some(bias) => output.copy_from_slice(bias),
-                        None => output.fill(0.0),
-                    }
-                    let begins = taps.iter().flat_map(|tap| (0..dense).map(move |x| window + tap + x * channels));
-                    for (from, kernel) in begins.zip(kernel.chunks_exact(channels)) {
-                        let numbers = &numbers[from..from + channels];
-                        for ((output, number), weight) in output.iter_mut().zip(numbers).zip(kernel) {
-                            *output = number.mul_add(*weight, *output);
-                        }
-                    }
+            let mut begins = Vec::with_capacity(kernel.len() / channels);
+            for (window, place) in windows.iter().zip(places) {
+                // SAFETY: the output is this unit's, and as wide as its channels.
+                let output = unsafe { outputs.slice(*place, channels) };
+                match bias {
+                    Some(bias) => output.copy_from_slice(bias),
+                    None => output.fill(0.0),
                 }
-            });
+                begins.clear();
+                begins.extend(taps.iter().flat_map(|tap| (0..dense).map(move |x| window + tap + x * channels)));
+                loops::add_products(output, numbers, &begins, kernel);
+            }
         });
     });
 }
@@ -60,18 +56,12 @@ pub(super) fn weight_gradient(walk: &Walk, source: &[f32], slopes: &[f32], [heig
                 let Windows { numbers, windows, outputs, taps } = band.begin(walk, source, unit);
                 let dense = walk.run() / channels;
                 let mut sums = vec![0.0_f32; size];
-                widest(|| {
-                    for (window, place) in windows.iter().zip(outputs) {
-                        let slopes = &slopes[*place..place + channels];
-                        let begins = taps.iter().flat_map(|tap| (0..dense).map(move |x| window + tap + x * channels));
-                        for (from, sums) in begins.zip(sums.chunks_exact_mut(channels)) {
-                            let numbers = &numbers[from..from + channels];
-                            for ((sum, number), slope) in sums.iter_mut().zip(numbers).zip(slopes) {
-                                *sum = number.mul_add(*slope, *sum);
-                            }
-                        }
-                    }
-                });
+                let mut begins = Vec::with_capacity(height * width);
+                for (window, place) in windows.iter().zip(outputs) {
+                    begins.clear();
+                    begins.extend(taps.iter().flat_map(|tap| (0..dense).map(move |x| window + tap + x * channels)));
+                    loops::add_tap_slopes(&mut sums, numbers, &begins, &slopes[*place..place + channels]);
+                }
                 sums
             })
         })

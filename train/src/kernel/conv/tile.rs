@@ -8,20 +8,22 @@ use crate::kernel::vector::{PANEL, load, store};
 /// Rows of a tile.
 pub(super) const ROWS: usize = 6;
 
-/// `start + Σ source[window + tap + k] · panel[k']` for each window.
+/// Writes `start + Σ source[window + tap + k] · panel[k']` behind each window's `to`. (Written here and not returned: what
+/// is returned lies in memory, and the sums would go there and back with each number.)
 ///
 /// # Safety
-/// `run` numbers lie behind each window's each tap, `taps.len() · run` rows of a panel behind `panel`.
+/// `run` numbers lie behind each window's each tap, `taps.len() · run` rows of a panel behind `panel`; behind each `to` a row
+/// of a panel may be written.
 #[inline(always)]
 pub(super) unsafe fn over_window<S: Simd, const V: usize>(
     simd: S,
     source: *const f32,
     windows: &[usize; ROWS],
-    taps: &[usize],
-    run: usize,
+    (taps, run): (&[usize], usize),
     panel: *const f32,
     start: [S::f32s; V],
-) -> [[S::f32s; V]; ROWS] {
+    to: [*mut f32; ROWS],
+) {
     let mut sums = [start; ROWS];
     let mut row = panel;
     for &tap in taps {
@@ -47,7 +49,12 @@ pub(super) unsafe fn over_window<S: Simd, const V: usize>(
             row = unsafe { row.add(PANEL) };
         }
     }
-    sums
+    for i in 0..ROWS {
+        for v in 0..V {
+            // SAFETY: the caller's.
+            unsafe { store::<S>(to[i].add(v * S::F32_LANES), sums[i][v]) };
+        }
+    }
 }
 
 /// Adds `Σ source[window + i] · panel[window's row]` to the `R` rows of `sums`.
