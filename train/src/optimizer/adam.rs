@@ -129,6 +129,7 @@ impl Optimizer for Adam {
 
 impl Adam {
     /// The same on a processor.
+    #[expect(clippy::result_large_err, reason = "what could not be used comes back, and is used otherwise")]
     fn in_one_pass(
         &self,
         value: Tensor<1>,

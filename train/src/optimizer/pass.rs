@@ -16,6 +16,7 @@ const BLOCK: usize = 1 << 14;
 ///
 /// # Errors
 /// Gives value and gradient back where they lie on another device or are of another type.
+#[expect(clippy::result_large_err, reason = "what could not be used comes back, and is used otherwise")]
 pub(super) fn one_pass<const N: usize>(
     value: Tensor<1>,
     gradient: Tensor<1>,
