@@ -71,7 +71,7 @@ fn thresholds_below(answer: f32) -> usize {
     while place < THRESHOLDS && answer > threshold(place) {
         place += 1;
     }
-    while place > 0 && !(answer > threshold(place - 1)) {
+    while place > 0 && answer <= threshold(place - 1) {
         place -= 1;
     }
     place

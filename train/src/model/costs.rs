@@ -58,7 +58,7 @@ impl Model {
             let text = format!("{} arrays of truth for {} outputs", batch.y.len(), self.outputs.len());
             return Err(Error::Data(text));
         }
-        let one = |(output, (array, loss)): (usize, (&ArrayD<f32>, &Box<dyn crate::loss::Loss>))| {
+        let one = |(output, (array, loss)): (usize, (&ArrayD<f32>, &dyn crate::loss::Loss))| {
             let name = self.output_name(output);
             if array.shape().first() != Some(&size) {
                 let count = array.shape().first();
@@ -72,7 +72,14 @@ impl Model {
                 Error::Data(format!("the truth of {name} has {} axes, at most 5 are known", given.len() + 1))
             })
         };
-        batch.y.iter().zip(losses).enumerate().map(one).collect::<Result<_>>().map(Truths::Each)
+        batch
+            .y
+            .iter()
+            .zip(losses.iter().map(|loss| &**loss))
+            .enumerate()
+            .map(one)
+            .collect::<Result<_>>()
+            .map(Truths::Each)
     }
 
     /// Of the parameters' regularizers.

@@ -2,6 +2,7 @@
 
 use burn::tensor::Tensor;
 
+use super::pass::one_pass;
 use super::{Optimizer, Settings, Step, take};
 use crate::schedule::Schedule;
 
@@ -105,6 +106,13 @@ impl Optimizer for Adam {
     }
 
     fn update(&self, value: Tensor<1>, gradient: Tensor<1>, slots: &mut Vec<Tensor<1>>, step: &Step) -> Tensor<1> {
+        let number = step.number as f64;
+        // As a factor of the rate, so that epsilon stands beside the uncorrected root, as in Keras.
+        let rate = f64::from(step.rate) * (1.0 - self.beta_2.powf(number)).sqrt() / (1.0 - self.beta_1.powf(number));
+        let (value, gradient) = match self.in_one_pass(value, gradient, slots, rate) {
+            Ok(done) => return done,
+            Err(back) => back,
+        };
         let fade = |old: Tensor<1>, new: Tensor<1>, beta: f64| old.mul_scalar(beta) + new.mul_scalar(1.0 - beta);
         let mean = fade(take(slots, 0, &value), gradient.clone(), self.beta_1);
         let square = fade(take(slots, 1, &value), gradient.clone().mul(gradient), self.beta_2);
@@ -115,10 +123,35 @@ impl Optimizer for Adam {
             kept.push(divisor.clone());
         }
         *slots = kept;
-        let number = step.number as f64;
-        // As a factor of the rate, so that epsilon stands beside the uncorrected root, as in Keras.
-        let rate = f64::from(step.rate) * (1.0 - self.beta_2.powf(number)).sqrt() / (1.0 - self.beta_1.powf(number));
         value - mean.mul_scalar(rate) / divisor.sqrt().add_scalar(self.epsilon)
+    }
+}
+
+impl Adam {
+    /// The same on a processor.
+    #[expect(clippy::result_large_err, reason = "what could not be used comes back, and is used otherwise")]
+    fn in_one_pass(
+        &self,
+        value: Tensor<1>,
+        gradient: Tensor<1>,
+        slots: &mut Vec<Tensor<1>>,
+        rate: f64,
+    ) -> Result<Tensor<1>, (Tensor<1>, Tensor<1>)> {
+        let both = |beta: f64| (beta as f32, (1.0 - beta) as f32);
+        let ((keep_1, take_1), (keep_2, take_2)) = (both(self.beta_1), both(self.beta_2));
+        let (rate, epsilon) = (rate as f32, self.epsilon);
+        let moments = move |g: f32, m: f32, v: f32| (m * keep_1 + g * take_1, v * keep_2 + g * g * take_2);
+        match self.amsgrad {
+            false => one_pass(value, gradient, slots, |w, g, [m, v]| {
+                let (m, v) = moments(g, m, v);
+                (w - m * rate / (v.sqrt() + epsilon), [m, v])
+            }),
+            true => one_pass(value, gradient, slots, |w, g, [m, v, top]| {
+                let (m, v) = moments(g, m, v);
+                let top = top.max(v);
+                (w - m * rate / (top.sqrt() + epsilon), [m, v, top])
+            }),
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod adam;
 mod muon;
+mod pass;
 mod rms_prop;
 mod sgd;
 

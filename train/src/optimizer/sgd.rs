@@ -2,6 +2,7 @@
 
 use burn::tensor::Tensor;
 
+use super::pass::one_pass;
 use super::{Optimizer, Settings, Step, take};
 use crate::schedule::Schedule;
 
@@ -48,12 +49,24 @@ impl Optimizer for Sgd {
     }
 
     fn update(&self, value: Tensor<1>, gradient: Tensor<1>, slots: &mut Vec<Tensor<1>>, step: &Step) -> Tensor<1> {
-        let move_ = gradient.mul_scalar(step.rate);
-        if self.momentum == 0.0 {
+        let (rate, momentum, nesterov) = (step.rate, self.momentum, self.nesterov);
+        let done = match momentum {
+            0.0 => one_pass(value, gradient, slots, |w, g, []| (w - g * rate, [])),
+            _ => one_pass(value, gradient, slots, |w, g, [v]| {
+                let v = v * momentum - g * rate;
+                (if nesterov { w + v * momentum - g * rate } else { w + v }, [v])
+            }),
+        };
+        let (value, gradient) = match done {
+            Ok(done) => return done,
+            Err(back) => back,
+        };
+        let move_ = gradient.mul_scalar(rate);
+        if momentum == 0.0 {
             return value - move_;
         }
-        let velocity = take(slots, 0, &value).mul_scalar(self.momentum) - move_.clone();
+        let velocity = take(slots, 0, &value).mul_scalar(momentum) - move_.clone();
         *slots = vec![velocity.clone()];
-        if self.nesterov { value + velocity.mul_scalar(self.momentum) - move_ } else { value + velocity }
+        if nesterov { value + velocity.mul_scalar(momentum) - move_ } else { value + velocity }
     }
 }

@@ -35,10 +35,10 @@ impl<I: Isa> Task for Spin<I> {
             let mut a = I::load(data.as_ptr());
             let mut acc = [I::load_acc(sums.as_ptr()); CHAINS];
             for _ in 0..self.0 {
-                for chain in 0..CHAINS {
+                for sum in &mut acc {
                     // Or the same product would be computed once for all.
                     a = I::unknown(a);
-                    acc[chain] = I::dot(acc[chain], a, w);
+                    *sum = I::dot(*sum, a, w);
                 }
             }
             std::hint::black_box(acc);
