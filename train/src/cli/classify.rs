@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
-use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::callback::{Callback, CsvLogger, Progress};
 use crate::data::crops::Crops;
@@ -107,13 +106,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 }
 
 fn read(args: &Args, part: &str, skipped: &mut Skipped) -> Result<Pictures> {
-    let style = ProgressStyle::with_template("{msg} {bar:30} {pos}/{len} {eta}")
-        .unwrap_or_else(|_| ProgressStyle::default_bar());
-    let bar = ProgressBar::new(0).with_style(style).with_message(format!("reading {part}"));
-    let step = |all: usize| {
-        bar.set_length(all as u64);
-        bar.inc(1);
-    };
+    let (bar, step) = super::reading(part);
     let pictures = if args.data.join("classes.txt").is_file() {
         if args.classes.len() < 2 {
             bail!("{} is a detection set: name the classes to cut out, such as --classes car,bus", args.data.display());

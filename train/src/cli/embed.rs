@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
-use indicatif::ProgressBar;
 
 use crate::callback::{Callback, CsvLogger, Progress};
 use crate::data::folder;
@@ -90,11 +89,8 @@ enum Which {
 
 pub fn run(args: &Args) -> Result<ExitCode> {
     let mut skipped = Skipped::default();
-    let bar = ProgressBar::new(0).with_message("reading");
-    let all = folder::read(&args.data, args.input, &mut skipped, |count| {
-        bar.set_length(count as u64);
-        bar.inc(1);
-    })?;
+    let (bar, step) = super::reading("people");
+    let all = folder::read(&args.data, args.input, &mut skipped, step)?;
     bar.finish_and_clear();
     let Some(seen) = all.classes.len().checked_sub(args.unseen).filter(|&seen| seen >= 2 && args.unseen >= 2) else {
         bail!("{} people, {} kept apart: at least two are needed on both sides", all.classes.len(), args.unseen);

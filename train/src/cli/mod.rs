@@ -10,7 +10,9 @@ use std::process::ExitCode;
 
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Parser, Subcommand};
+use indicatif::ProgressBar;
 
+use crate::callback;
 use crate::data::pictures::Size;
 use crate::shape::Shape;
 use crate::zoo;
@@ -76,4 +78,15 @@ fn parse_picture(text: &str) -> Result<Size, String> {
         }
         _ => Err("height,width,channels with 3 channels or 1, such as 64,64,3".into()),
     }
+}
+
+/// A bar over pictures that are being read, and what to call for each with how many there are.
+fn reading(what: &str) -> (ProgressBar, impl FnMut(usize) + use<>) {
+    let bar = callback::bar(0, format!("reading {what}"));
+    let moved = bar.clone();
+    let step = move |all: usize| {
+        moved.set_length(all as u64);
+        moved.inc(1);
+    };
+    (bar, step)
 }

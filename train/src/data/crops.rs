@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use image::{RgbImage, imageops};
+use wayside::evaluate::detect::{Rect, Truth, yolo};
 
 use super::pictures::{Pictures, Size};
 use super::read::Skipped;
@@ -20,11 +21,11 @@ pub struct Crops {
 }
 
 /// What is cut around a box, as a part of its longer side: outlines belong to the object.
-const MARGIN: f32 = 0.05;
+const MARGIN: f64 = 0.05;
 
 impl Crops {
-    /// Reads `LIST` (`train.txt`) in `folder`, whose lines name pictures `images/NAME`, with boxes in `labels/NAME.txt`
-    /// (class cx cy w h, in parts of the picture).
+    /// Reads `LIST` (`train.txt`) in `folder`, whose lines name pictures `images/NAME`, with boxes in `labels/NAME.txt` as
+    /// YOLO writes them and classes in classes.txt.
     pub fn read(
         &self,
         folder: &Path,
@@ -32,57 +33,54 @@ impl Crops {
         skipped: &mut Skipped,
         mut step: impl FnMut(usize),
     ) -> Result<Pictures> {
-        let wanted = self.numbers(folder)?;
-        let text = read_text(&folder.join(list))?;
-        let names: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+        let list = folder.join(list);
+        let text = fs::read_to_string(&list).map_err(|error| Error::file(&list, error))?;
+        let names = text.lines().map(str::trim).filter(|line| !line.is_empty());
+        let files: Vec<PathBuf> = names.map(|name| folder.join(name)).collect();
+        let truth = yolo::read(&folder.join("labels"), &files).map_err(|error| Error::Data(error.to_string()))?;
+        let wanted = self.numbers(folder, &truth)?;
         let mut crops = Pictures::empty(self.size, self.classes.clone());
-        for name in &names {
-            let labels = labels_of(folder, name);
-            let boxes =
-                boxes(&read_text(&labels)?).map_err(|why| Error::Data(format!("{}: {why}", labels.display())))?;
-            let boxes: Vec<(usize, [f32; 4])> = boxes
-                .into_iter()
-                .filter_map(|(class, area)| Some((wanted.iter().position(|&number| number == class)?, area)))
-                .collect();
-            if !boxes.is_empty()
-                && let Some(picture) = skipped.read(&folder.join(name))
+        for (file, labelled) in files.iter().zip(&truth.pictures) {
+            let label = |class: usize| wanted.iter().position(|&number| number == class);
+            if labelled.boxes.iter().any(|one| label(one.class).is_some())
+                && let Some(picture) = skipped.read(file)
             {
-                for (label, area) in boxes {
-                    if let Some(crop) = self.cut(&picture, area) {
+                let boxes = labelled.boxes_for(picture.width(), picture.height()).map_err(Error::Data)?;
+                for one in boxes {
+                    if let Some(label) = label(one.class)
+                        && let Some(crop) = self.cut(&picture, one.rect)
+                    {
                         crops.push(&crop, label);
                     }
                 }
             }
-            step(names.len());
+            step(files.len());
         }
         if crops.labels.is_empty() {
-            return Err(Error::Data(format!("{}: no box of {}", folder.join(list).display(), self.classes.join(", "))));
+            return Err(Error::Data(format!("{}: no box of {}", list.display(), self.classes.join(", "))));
         }
         Ok(crops)
     }
 
-    /// Places of the classes in classes.txt.
-    fn numbers(&self, folder: &Path) -> Result<Vec<usize>> {
-        let path = folder.join("classes.txt");
-        let text = read_text(&path)?;
-        let known: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    /// Places of the classes in the set's.
+    fn numbers(&self, folder: &Path, truth: &Truth) -> Result<Vec<usize>> {
+        let known = &truth.classes;
         let number = |class: &String| {
             known.iter().position(|name| name == class).ok_or_else(|| {
-                Error::Data(format!("{}: no class {class}; it has {}", path.display(), known.join(", ")))
+                Error::Data(format!("{}: no class {class}; it has {}", folder.display(), known.join(", ")))
             })
         };
         self.classes.iter().map(number).collect()
     }
 
-    /// The square around a box, as far as the picture reaches.
-    fn cut(&self, picture: &RgbImage, [cx, cy, w, h]: [f32; 4]) -> Option<RgbImage> {
-        let (width, height) = (picture.width() as f32, picture.height() as f32);
-        let (w, h) = (w * width, h * height);
-        if w.min(h) < self.smallest as f32 {
+    /// The square around a box in pixels, as far as the picture reaches.
+    fn cut(&self, picture: &RgbImage, area: Rect) -> Option<RgbImage> {
+        if area.width.min(area.height) < f64::from(self.smallest) {
             return None;
         }
-        let half = w.max(h) * (0.5 + MARGIN);
-        let (cx, cy) = (cx * width, cy * height);
+        let (width, height) = (f64::from(picture.width()), f64::from(picture.height()));
+        let half = area.width.max(area.height) * (0.5 + MARGIN);
+        let (cx, cy) = (area.x + area.width / 2.0, area.y + area.height / 2.0);
         let (left, right) = ((cx - half).max(0.0) as u32, (cx + half).min(width) as u32);
         let (top, bottom) = ((cy - half).max(0.0) as u32, (cy + half).min(height) as u32);
         (right > left && bottom > top)
@@ -90,48 +88,43 @@ impl Crops {
     }
 }
 
-/// `images/a.webp` → `labels/a.txt`.
-fn labels_of(folder: &Path, name: &str) -> PathBuf {
-    folder.join(name.replacen("images", "labels", 1)).with_extension("txt")
-}
-
-/// Boxes of a YOLO label file.
-fn boxes(text: &str) -> Result<Vec<(usize, [f32; 4])>, String> {
-    let mut found = Vec::new();
-    for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-        let words: Vec<&str> = line.split_whitespace().collect();
-        let area: Option<Vec<f32>> = words.iter().skip(1).map(|word| word.parse().ok()).collect();
-        match (words[0].parse(), area.and_then(|area| <[f32; 4]>::try_from(area).ok())) {
-            (Ok(class), Some(area)) if area.iter().all(|it| it.is_finite()) => found.push((class, area)),
-            _ => return Err(format!("line {} is not `class cx cy w h`", number + 1)),
-        }
-    }
-    Ok(found)
-}
-
-fn read_text(path: &Path) -> Result<String> {
-    fs::read_to_string(path).map_err(|error| Error::file(path, error))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn label_files_are_read_or_refused_by_line() {
-        assert_eq!(boxes("2 0.5 0.5 0.25 1\n\n").unwrap(), [(2, [0.5, 0.5, 0.25, 1.0])]);
-        for bad in ["2 0.5 0.5 0.25", "car 0.5 0.5 0.25 1", "2 0.5 NaN 0.2 0.2", "-1 0 0 1 1"] {
-            assert!(boxes(&format!("0 0 0 1 1\n{bad}")).unwrap_err().contains("line 2"), "{bad}");
-        }
-    }
+    const SIZE: Size = Size { height: 8, width: 8, channels: 3 };
 
     #[test]
     fn a_crop_is_the_square_around_the_box_inside_the_picture() {
-        let size = Size { height: 8, width: 8, channels: 3 };
-        let crops = Crops { size, classes: vec!["car".into()], smallest: 10 };
+        let crops = Crops { size: SIZE, classes: vec!["car".into()], smallest: 10 };
         let picture = RgbImage::new(100, 50);
-        assert_eq!(crops.cut(&picture, [0.5, 0.5, 0.2, 0.2]).unwrap().dimensions(), (22, 22));
-        assert_eq!(crops.cut(&picture, [0.0, 0.5, 0.2, 0.2]).unwrap().dimensions(), (11, 22));
-        assert!(crops.cut(&picture, [0.5, 0.5, 0.2, 0.1]).is_none());
+        let at = |x, y, width, height| crops.cut(&picture, Rect { x, y, width, height });
+        assert_eq!(at(40.0, 20.0, 20.0, 10.0).unwrap().dimensions(), (22, 22));
+        assert_eq!(at(-10.0, 20.0, 20.0, 10.0).unwrap().dimensions(), (11, 22));
+        assert!(at(40.0, 20.0, 20.0, 5.0).is_none());
+    }
+
+    #[test]
+    fn a_set_is_read_by_its_list_and_a_bad_label_names_file_and_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+        for inside in ["images", "labels"] {
+            fs::create_dir(folder.path().join(inside)).unwrap();
+        }
+        RgbImage::new(40, 40).save(folder.path().join("images/a.png")).unwrap();
+        write("classes.txt", "person\nbus\ncar\n");
+        write("train.txt", "images/a.png\n");
+        write("labels/a.txt", "2 0.5 0.5 0.5 0.5\n0 0.5 0.5 0.5 0.5\n2 0.5 0.5 0.1 0.1\n");
+        let read = |classes: &[&str]| {
+            let classes = classes.iter().map(ToString::to_string).collect();
+            let crops = Crops { size: SIZE, classes, smallest: 10 };
+            crops.read(folder.path(), "train.txt", &mut Skipped::default(), |_| ())
+        };
+        assert_eq!(read(&["bus", "car"]).unwrap().labels, [1]);
+        assert!(read(&["tram", "car"]).unwrap_err().to_string().contains("no class tram; it has person, bus, car"));
+        assert!(read(&["bus"]).unwrap_err().to_string().contains("no box of bus"));
+        write("labels/a.txt", "2 0.5 0.5 0.5 0.5\ncar 0.5 0.5 0.5 0.5\n");
+        let error = read(&["car"]).unwrap_err().to_string();
+        assert!(error.contains("a.txt") && error.contains("line 2"), "{error}");
     }
 }

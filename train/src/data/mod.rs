@@ -67,29 +67,10 @@ impl Arrays {
         Ok(self)
     }
 
-    /// The first samples, and the last `part` of all, as Keras' validation_split takes them.
-    pub fn split(&self, part: f32) -> Result<(Arrays, Arrays)> {
-        let last = (self.len() as f32 * part).floor() as usize;
-        if !(0.0..1.0).contains(&part) || last == 0 {
-            return Err(Error::Data(format!("a validation_split of {part} leaves no sample of {}", self.len())));
-        }
-        let first = self.len() - last;
-        Ok((self.slice(0, first), self.slice(first, self.len())))
-    }
-
-    fn weights_of(&self, samples: impl Iterator<Item = usize>) -> Option<Vec<f32>> {
+    fn weights_of(&self, samples: &[usize]) -> Option<Vec<f32>> {
         let weights = self.weights.as_ref()?;
-        let steps = weights.len() / self.len();
-        Some(samples.flat_map(|sample| weights[sample * steps..][..steps].iter().copied()).collect())
-    }
-
-    fn slice(&self, from: usize, to: usize) -> Arrays {
-        let cut = |array: &ArrayD<f32>| array.slice_axis(Axis(0), (from..to).into()).to_owned();
-        Arrays {
-            x: self.x.iter().map(cut).collect(),
-            y: self.y.iter().map(cut).collect(),
-            weights: self.weights_of(from..to),
-        }
+        let steps = weights.len() / self.len().max(1);
+        Some(samples.iter().flat_map(|sample| &weights[sample * steps..][..steps]).copied().collect())
     }
 }
 
@@ -103,7 +84,7 @@ impl Dataset for Arrays {
         Ok(Batch {
             x: self.x.iter().map(pick).collect(),
             y: self.y.iter().map(pick).collect(),
-            weights: self.weights_of(samples.iter().copied()),
+            weights: self.weights_of(samples),
         })
     }
 }

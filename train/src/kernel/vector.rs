@@ -40,6 +40,26 @@ macro_rules! vectorized {
 }
 pub(super) use vectorized;
 
+/// For work on panels: its `run::<S, V>` is called with as many vectors as make a panel.
+macro_rules! in_panels {
+    ($work:ident) => {
+        impl pulp::WithSimd for $work<'_> {
+            type Output = ();
+
+            #[inline(always)]
+            fn with_simd<S: pulp::Simd>(self, simd: S) {
+                match S::F32_LANES {
+                    16 => self.run::<S, 1>(simd),
+                    8 => self.run::<S, 2>(simd),
+                    4 => self.run::<S, 4>(simd),
+                    _ => self.run::<S, 16>(simd),
+                }
+            }
+        }
+    };
+}
+pub(super) use in_panels;
+
 /// # Safety
 /// As many numbers as a vector has lie behind `from`.
 #[inline(always)]

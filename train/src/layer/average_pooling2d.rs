@@ -4,44 +4,20 @@ use burn::tensor::module::avg_pool2d;
 use burn::tensor::ops::AvgPoolOptions;
 use serde::{Deserialize, Serialize};
 
+use super::pool::{Pool, pooling};
 use super::{Context, Layer, picture, window};
 use crate::export::{Attribute, Scope};
-use crate::shape::{self, Padding, Pair, Shape, Walk};
+use crate::shape::{Padding, Pair, Shape};
 use crate::value::Value;
 
 /// Input: (height, width, channels). Output: (height', width', channels). What pads is not counted: a window at the border is
 /// divided by the numbers that it really holds, as in TensorFlow.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct AveragePooling2D {
-    pool_size: Pair,
-    strides: Option<Pair>,
-    padding: Padding,
+    pool: Pool,
 }
 
-impl AveragePooling2D {
-    /// Keras' default is a window of 2.
-    pub fn new(pool_size: impl Into<Pair>) -> Self {
-        AveragePooling2D { pool_size: pool_size.into(), strides: None, padding: Padding::Valid }
-    }
-
-    super::arguments! { padding: Padding }
-
-    /// Without it, the size of the window.
-    pub fn strides(mut self, strides: impl Into<Pair>) -> Self {
-        self.strides = Some(strides.into());
-        self
-    }
-
-    fn walks(&self, size: [usize; 2]) -> Result<[Walk; 2], String> {
-        window::walks(self.padding, size, self.pool_size, self.strides.unwrap_or(self.pool_size), Pair(1, 1))
-    }
-}
-
-impl Default for AveragePooling2D {
-    fn default() -> Self {
-        Self::new(2)
-    }
-}
+pooling!(AveragePooling2D);
 
 #[typetag::serde]
 impl Layer for AveragePooling2D {
@@ -50,34 +26,23 @@ impl Layer for AveragePooling2D {
     }
 
     fn output_shape(&self, inputs: &[Shape]) -> Result<Shape, String> {
-        let [height, width, channels] = shape::picture(shape::only(inputs)?)?;
-        let [rows, columns] = self.walks([height, width])?;
-        Ok(vec![rows.out, columns.out, channels])
+        self.pool.output_shape(inputs)
     }
 
     fn forward(&self, inputs: Vec<Value>, _context: &mut Context) -> Value {
         let x = picture(inputs);
         let [_, _, height, width] = x.dims();
-        let walks = self.walks([height, width]).expect("looked at when the model was built");
-        let options = AvgPoolOptions::new(self.pool_size.array())
-            .with_stride(self.strides.unwrap_or(self.pool_size).array())
+        let walks = self.pool.walks([height, width]).expect("looked at when the model was built");
+        let options = AvgPoolOptions::new(self.pool.size.array())
+            .with_stride(self.pool.strides().array())
             .with_padding_pairs(window::pads(walks))
             .with_count_include_pad(false);
         Value::Pictures(avg_pool2d(x, options))
     }
 
     fn export(&self, scope: &mut Scope) -> Result<String, String> {
-        let [height, width, _] = shape::picture(scope.input_shape(0))?;
-        let [rows, columns] = self.walks([height, width])?;
-        Ok(scope.node(
-            "AveragePool",
-            &[scope.input(0)],
-            &[
-                ("kernel_shape", Attribute::pair(self.pool_size)),
-                ("strides", Attribute::pair(self.strides.unwrap_or(self.pool_size))),
-                ("pads", Attribute::pads(rows, columns)),
-                ("count_include_pad", Attribute::Int(0)),
-            ],
-        ))
+        let [kernel, strides, pads] = self.pool.attributes(scope.input_shape(0))?;
+        let counted = ("count_include_pad", Attribute::Int(0));
+        Ok(scope.node("AveragePool", &[scope.input(0)], &[kernel, strides, pads, counted]))
     }
 }

@@ -45,6 +45,7 @@ mod l2_normalize;
 mod max_pooling2d;
 mod merge;
 mod multiply;
+mod pool;
 mod reflection_padding2d;
 mod reshape;
 mod up_sampling2d;

@@ -65,21 +65,7 @@ impl Metric for Accuracy {
         }
     }
 
-    fn value(&self) -> f32 {
-        self.mean.value()
-    }
-
-    fn reset(&mut self) {
-        self.mean = Mean::default();
-    }
-
-    fn state(&self) -> Vec<f64> {
-        self.mean.state()
-    }
-
-    fn restore(&mut self, state: &[f64]) {
-        self.mean.restore(state);
-    }
+    super::averages!(mean);
 
     fn fits(&self, truth: &[usize], output: &[usize]) -> Result<(), String> {
         match output {
@@ -102,21 +88,7 @@ impl Metric for BinaryAccuracy {
         }
     }
 
-    fn value(&self) -> f32 {
-        self.mean.value()
-    }
-
-    fn reset(&mut self) {
-        self.mean = Mean::default();
-    }
-
-    fn state(&self) -> Vec<f64> {
-        self.mean.state()
-    }
-
-    fn restore(&mut self, state: &[f64]) {
-        self.mean.restore(state);
-    }
+    super::averages!(mean);
 }
 
 impl Metric for CategoricalAccuracy {
@@ -131,21 +103,7 @@ impl Metric for CategoricalAccuracy {
         }
     }
 
-    fn value(&self) -> f32 {
-        self.mean.value()
-    }
-
-    fn reset(&mut self) {
-        self.mean = Mean::default();
-    }
-
-    fn state(&self) -> Vec<f64> {
-        self.mean.state()
-    }
-
-    fn restore(&mut self, state: &[f64]) {
-        self.mean.restore(state);
-    }
+    super::averages!(mean);
 }
 
 impl Metric for SparseCategoricalAccuracy {
@@ -160,21 +118,7 @@ impl Metric for SparseCategoricalAccuracy {
         }
     }
 
-    fn value(&self) -> f32 {
-        self.mean.value()
-    }
-
-    fn reset(&mut self) {
-        self.mean = Mean::default();
-    }
-
-    fn state(&self) -> Vec<f64> {
-        self.mean.state()
-    }
-
-    fn restore(&mut self, state: &[f64]) {
-        self.mean.restore(state);
-    }
+    super::averages!(mean);
 
     fn fits(&self, truth: &[usize], output: &[usize]) -> Result<(), String> {
         a_class(truth, output)
@@ -195,21 +139,7 @@ impl Metric for TopK {
         }
     }
 
-    fn value(&self) -> f32 {
-        self.mean.value()
-    }
-
-    fn reset(&mut self) {
-        self.mean = Mean::default();
-    }
-
-    fn state(&self) -> Vec<f64> {
-        self.mean.state()
-    }
-
-    fn restore(&mut self, state: &[f64]) {
-        self.mean.restore(state);
-    }
+    super::averages!(mean);
 
     fn fits(&self, truth: &[usize], output: &[usize]) -> Result<(), String> {
         if truth == output { Ok(()) } else { a_class(truth, output) }

@@ -116,17 +116,7 @@ impl Metric for Precision {
         part(self.counts.hits, self.counts.false_alarms)
     }
 
-    fn reset(&mut self) {
-        self.counts = Counts::default();
-    }
-
-    fn state(&self) -> Vec<f64> {
-        self.counts.state()
-    }
-
-    fn restore(&mut self, state: &[f64]) {
-        self.counts.restore(state);
-    }
+    super::gathers!(counts);
 }
 
 impl Metric for Recall {
@@ -146,17 +136,7 @@ impl Metric for Recall {
         part(self.counts.hits, self.counts.misses)
     }
 
-    fn reset(&mut self) {
-        self.counts = Counts::default();
-    }
-
-    fn state(&self) -> Vec<f64> {
-        self.counts.state()
-    }
-
-    fn restore(&mut self, state: &[f64]) {
-        self.counts.restore(state);
-    }
+    super::gathers!(counts);
 }
 
 /// Several classes are told apart: `precision_2`.

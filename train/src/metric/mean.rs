@@ -38,21 +38,7 @@ impl<L: Loss> Metric for MeanOf<L> {
         }
     }
 
-    fn value(&self) -> f32 {
-        self.mean.value()
-    }
-
-    fn reset(&mut self) {
-        self.mean = Mean::default();
-    }
-
-    fn state(&self) -> Vec<f64> {
-        self.mean.state()
-    }
-
-    fn restore(&mut self, state: &[f64]) {
-        self.mean.restore(state);
-    }
+    super::averages!(mean);
 
     fn fits(&self, truth: &[usize], output: &[usize]) -> Result<(), String> {
         self.loss.fits(truth, output)

@@ -1,5 +1,35 @@
 //! What one wants to know of a network beside its loss.
 
+/// The part of a metric that is about what it has gathered, in its field of this name.
+macro_rules! gathers {
+    ($field:ident) => {
+        fn reset(&mut self) {
+            self.$field = Default::default();
+        }
+
+        fn state(&self) -> Vec<f64> {
+            self.$field.state()
+        }
+
+        fn restore(&mut self, state: &[f64]) {
+            self.$field.restore(state);
+        }
+    };
+}
+use gathers;
+
+/// The same of one whose value is a mean.
+macro_rules! averages {
+    ($field:ident) => {
+        fn value(&self) -> f32 {
+            self.$field.value()
+        }
+
+        super::gathers!($field);
+    };
+}
+use averages;
+
 mod accuracy;
 mod auc;
 mod counts;

@@ -12,7 +12,7 @@ use super::history::{History, Logs};
 use super::loader::Plan;
 use super::tally::Tally;
 use crate::callback::{Batches, Callback, Training};
-use crate::data::{Arrays, Batch, Dataset};
+use crate::data::{Batch, Dataset};
 use crate::{Error, Result};
 
 /// The arguments of [`Model::fit`], with Keras' defaults; only `verbose` is 0 where nothing else is said.
@@ -206,11 +206,6 @@ impl Model {
             course.run(&batches)
         })?;
         Ok(course.progress.history)
-    }
-
-    /// Learns from arrays; the last `validation_split` of them is measured after each epoch and never learned.
-    pub fn fit_arrays(&mut self, arrays: &Arrays, validation_split: Option<f32>, how: Fit) -> Result<History> {
-        self.fit(arrays, how.validation_split(validation_split.unwrap_or(0.0)))
     }
 
     /// One step on one batch; the loss and metrics of it.

@@ -29,7 +29,7 @@ impl Model {
     pub fn predict_on_batch(&self, inputs: &[ArrayD<f32>]) -> Result<Vec<ArrayD<f32>>> {
         self.check_batch("input", &self.inputs, inputs)?;
         let values = inputs.iter().map(|array| self.value(array)).collect::<Result<_>>()?;
-        let weights: Vec<Tensor<1>> = self.parameters.iter().map(|parameter| parameter.value.clone()).collect();
+        let weights = self.weights();
         let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
         let run = Run { training: false, values: &weights, rng: &mut rng };
         Ok(self.forward(values, run).outputs.into_iter().map(Value::into_array).collect())

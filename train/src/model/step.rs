@@ -73,7 +73,7 @@ impl Model {
 
     /// Runs a batch without learning.
     pub(super) fn look(&self, prepared: Prepared) -> Result<Outcome> {
-        let values: Vec<Tensor<1>> = self.parameters.iter().map(|parameter| parameter.value.clone()).collect();
+        let values = self.weights();
         let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
         let run = Run { training: false, values: &values, rng: &mut rng };
         let predictions = self.forward(prepared.inputs, run).outputs;

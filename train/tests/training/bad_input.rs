@@ -39,7 +39,7 @@ fn data_that_does_not_fit_is_refused_by_name() {
     line(model.fit(&good, Fit::new().class_weight([])).unwrap_err(), &["class 0 has no weight"]);
     line(Arrays::new(array(&[4, 2], numbers(1, 8, 1.0)), array(&[3, 1], vec![0.0; 3])).unwrap_err(), &["[4, 3]"]);
     line(good.clone().sample_weight(vec![1.0]).unwrap_err(), &["1 sample weights for 4"]);
-    line(good.split(0.01).unwrap_err(), &["leaves no sample"]);
+    line(model.fit(&good, Fit::new().validation_split(0.01)).unwrap_err(), &["leaves no sample"]);
     // After all that it still learns.
     model.fit(&good, Fit::new()).unwrap();
 }

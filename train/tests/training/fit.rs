@@ -93,11 +93,16 @@ fn steps_epochs_and_rates_are_as_asked_for() {
 fn a_validation_split_takes_the_last_samples() {
     let mut model = classifier();
     let all = quadrants(100, 1);
-    let history = model.fit_arrays(&all, Some(0.2), Fit::new().epochs(2)).unwrap();
-    assert!(history.get("val_loss").is_some());
-    let (learned, measured) = all.split(0.2).unwrap();
-    assert_eq!((learned.len(), measured.len()), (80, 20));
-    assert_eq!(measured.batch(&[0], 0).unwrap().x[0], all.batch(&[80], 0).unwrap().x[0]);
+    let history = model.fit(&all, Fit::new().epochs(2).validation_split(0.2)).unwrap();
+    // What was measured is what the last 20 of 100 cost.
+    let last: Vec<usize> = (80..100).collect();
+    let Batch { mut x, mut y, .. } = all.batch(&last, 0).unwrap();
+    let measured = model.evaluate(&Arrays::new(x.remove(0), y.remove(0)).unwrap(), Evaluate::new()).unwrap()[0].1;
+    assert!((measured - history.last("val_loss").unwrap()).abs() < 1e-5, "{measured}");
+    // The others are learned: 80 of them in batches of 32.
+    let seen = RefCell::new(Vec::new());
+    model.fit(&all, Fit::new().validation_split(0.2).callback(Spy(&seen))).unwrap();
+    assert_eq!(seen.into_inner().len(), 1 + 3);
 }
 
 #[test]

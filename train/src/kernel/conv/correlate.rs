@@ -2,12 +2,12 @@
 
 use std::cell::RefCell;
 
-use pulp::{Simd, WithSimd};
+use pulp::Simd;
 use rayon::prelude::*;
 
 use super::band::{Band, Walk, Windows};
 use super::tile::{ROWS, over_window};
-use crate::kernel::vector::{PANEL, Shared, load, widest};
+use crate::kernel::vector::{PANEL, Shared, in_panels, load, widest};
 
 thread_local! {
     static BAND: RefCell<Band> = RefCell::default();
@@ -74,19 +74,7 @@ struct Products<'a> {
     outputs: Shared,
 }
 
-impl WithSimd for Products<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        match S::F32_LANES {
-            16 => self.run::<S, 1>(simd),
-            8 => self.run::<S, 2>(simd),
-            4 => self.run::<S, 4>(simd),
-            _ => self.run::<S, 16>(simd),
-        }
-    }
-}
+in_panels!(Products);
 
 impl Products<'_> {
     /// Panels outside and windows inside: a panel is read from the first-level cache over and over.

@@ -2,12 +2,12 @@
 
 use std::cell::RefCell;
 
-use pulp::{Simd, WithSimd};
+use pulp::Simd;
 use rayon::prelude::*;
 
 use super::band::{Band, Walk, Windows};
 use super::tile::over_outputs;
-use crate::kernel::vector::{PANEL, Shared, widest};
+use crate::kernel::vector::{PANEL, Shared, in_panels, widest};
 
 thread_local! {
     static SCRATCH: RefCell<(Band, Vec<f32>)> = RefCell::default();
@@ -118,19 +118,7 @@ struct Products<'a> {
     sums: Shared,
 }
 
-impl WithSimd for Products<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        match S::F32_LANES {
-            16 => self.run::<S, 1>(simd),
-            8 => self.run::<S, 2>(simd),
-            4 => self.run::<S, 4>(simd),
-            _ => self.run::<S, 16>(simd),
-        }
-    }
-}
+in_panels!(Products);
 
 impl Products<'_> {
     #[inline(always)]
