@@ -5,6 +5,8 @@
 //! side = stride · Σ i·pᵢ    p = softmax(bins of the side)    sides: left, top, right, bottom
 //! ```
 //!
+//! With one number for a side there is no distribution: side = stride · max(0, number).
+//!
 //! Not here: where the numbers of a head lie and where its points are.
 
 use super::{Sink, best_class, sigmoid};
@@ -64,8 +66,13 @@ impl Distances {
     }
 }
 
-/// Mean of the softmax over `bins` logits, 0..=bins − 1. NaN where a logit is NaN or +∞.
+/// Mean of the softmax over `bins` logits, 0..=bins − 1, NaN where a logit is NaN or +∞; one alone is the distance itself.
 fn expectation(bins: usize, logit: impl Fn(usize) -> f32) -> f32 {
+    if bins == 1 {
+        let distance = logit(0);
+        // Not `max`, which would hide a NaN.
+        return if distance < 0.0 { 0.0 } else { distance };
+    }
     let largest = (0..bins).map(&logit).fold(f32::NEG_INFINITY, f32::max);
     let (mut sum, mut weighted) = (0.0, 0.0);
     for bin in 0..bins {

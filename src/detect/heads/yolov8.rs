@@ -6,8 +6,8 @@
 //! the input, and sigmoided; score = class.
 //!
 //! With the distribution left outside: one output `[1, 4·bins + classes, N]`; or one for each grid, `[1, 4·bins + classes,
-//! rows, columns]`; or two for each grid, `[1, 4·bins, rows, columns]` and `[1, classes, rows, columns]`. A cell's point is
-//! its centre. The classes are logits then, unless model.toml says `scores = "probabilities"`.
+//! rows, columns]`; or two for each grid, `[1, 4·bins, rows, columns]` and `[1, classes, rows, columns]`. With one number for a
+//! side, that is the distance in cells. A cell's point is its centre. The classes are logits then, unless model.toml says `scores = "probabilities"`.
 
 use std::collections::BTreeMap;
 
@@ -135,9 +135,9 @@ fn of_grids(given: &Given, outputs: &[OutputInfo]) -> Result<Yolov8, HeadError> 
     Ok(distances(given, levels, common.unwrap_or_default()))
 }
 
-/// One bin would always be distance 0.
+/// A distribution over one bin would always be distance 0: one number is the distance itself.
 fn bins(sides: usize) -> Option<usize> {
-    (sides.is_multiple_of(4) && sides >= 8).then_some(sides / 4)
+    (sides.is_multiple_of(4) && sides >= 4).then_some(sides / 4)
 }
 
 fn level((columns, rows): (usize, usize), stride: u32, sides: Plane, classes: Plane) -> Level {

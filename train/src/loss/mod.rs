@@ -2,6 +2,7 @@
 
 mod arcface;
 mod crossentropy;
+mod detection;
 mod regression;
 mod triplet;
 
@@ -15,6 +16,7 @@ use crate::value::Value;
 
 pub use arcface::ArcFace;
 pub use crossentropy::{BinaryCrossentropy, CategoricalCrossentropy, SparseCategoricalCrossentropy};
+pub use detection::{Targets, TaskAligned};
 pub use regression::{Huber, MeanAbsoluteError, MeanSquaredError};
 pub use triplet::{Mining, Triplet, triplet};
 

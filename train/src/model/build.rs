@@ -37,6 +37,7 @@ impl Model {
             parameters: Vec::new(),
             device: device.clone(),
             seed,
+            any_size: false,
             compiled: None,
         };
         let mut names = Names::of(&symbols)?;
@@ -105,6 +106,7 @@ impl Model {
             parameters: Vec::new(),
             device: self.device.clone(),
             seed: self.seed,
+            any_size: self.any_size,
             compiled: None,
         };
         let mut layer_of = HashMap::new();

@@ -47,6 +47,8 @@ pub struct Model {
     pub(crate) parameters: Vec<Parameter>,
     pub(crate) device: Device,
     pub(crate) seed: u64,
+    /// Whether pictures of any height and width are taken.
+    pub(crate) any_size: bool,
     /// How it learns, once it is compiled.
     pub(crate) compiled: Option<compile::Compiled>,
 }
@@ -132,6 +134,13 @@ impl Model {
             }
         }
         counts
+    }
+
+    /// Takes pictures of other heights and widths than it was built for: for networks of convolutions, whose outputs then have other
+    /// heights and widths as well. It is exported as it was built.
+    pub fn any_size(mut self) -> Model {
+        self.any_size = true;
+        self
     }
 
     /// Moves the weights to another device.

@@ -260,6 +260,7 @@ fn rebuild(network: Network, device: &Device) -> std::result::Result<Model, Stri
         parameters: Vec::new(),
         device: device.clone(),
         seed: network.seed,
+        any_size: false,
         compiled: None,
     };
     let count = network.places.len();

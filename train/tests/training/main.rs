@@ -3,6 +3,7 @@
 mod bad_input;
 mod callbacks;
 mod course;
+mod detection;
 mod fit;
 mod interrupt;
 mod joint;
