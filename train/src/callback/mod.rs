@@ -1,5 +1,6 @@
 //! What may happen beside a training.
 
+mod average;
 mod checkpoint;
 mod csv;
 mod curves;
@@ -16,6 +17,7 @@ use serde_json::Value as Json;
 use crate::model::{Logs, Model};
 use crate::{Error, Result};
 
+pub use average::MovingAverage;
 pub use checkpoint::ModelCheckpoint;
 pub use csv::CsvLogger;
 pub use curves::Curves;

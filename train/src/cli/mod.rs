@@ -1,8 +1,10 @@
 //! The command line: one file per verb, each with its `Args` and a `run`.
 
 mod classify;
+mod detect;
 mod embed;
 mod export;
+mod label;
 mod plot;
 mod summary;
 
@@ -28,7 +30,9 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Verb {
     Classify(classify::Args),
+    Detect(detect::Args),
     Embed(embed::Args),
+    Label(label::Args),
     Summary(summary::Args),
     Export(export::Args),
     Plot(plot::Args),
@@ -39,7 +43,9 @@ enum Verb {
 pub fn main() -> ExitCode {
     let result = match Cli::parse().verb {
         Verb::Classify(args) => classify::run(&args),
+        Verb::Detect(args) => detect::run(&args),
         Verb::Embed(args) => embed::run(&args),
+        Verb::Label(args) => label::run(&args),
         Verb::Summary(args) => summary::run(&args),
         Verb::Export(args) => export::run(&args),
         Verb::Plot(args) => plot::run(&args),

@@ -1,7 +1,9 @@
 //! Whole trainings: from files to a network, its measures and its pictures.
 
 pub mod classify;
+pub mod detect;
 pub mod embed;
+pub mod label;
 
 use std::path::Path;
 

@@ -1,0 +1,180 @@
+//! A detector, from labelled pictures to a model folder that `wayside count` runs.
+
+mod score;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use wayside::evaluate::detect::Report;
+use wayside::model::{ColorOrder, HeadKind, InputSpec, ModelSpec, Resize, Task};
+
+use super::{draw_curves, make_folder};
+use crate::callback::{Callback, MovingAverage};
+use crate::chart::{self, Line};
+use crate::data::detection::{Mosaics, Plain};
+use crate::export::ExportOptions;
+use crate::loss::TaskAligned;
+use crate::model::{Compile, Fit, History, Model};
+use crate::optimizer::Muon;
+use crate::schedule::Schedule;
+use crate::{Result, zoo};
+
+pub use score::Score;
+
+/// How it is trained.
+#[derive(Debug, Clone)]
+pub struct Detect {
+    pub arch: String,
+    /// Name of the model.
+    pub name: String,
+    /// Of the input, in pixels.
+    pub side: usize,
+    pub epochs: usize,
+    /// Batches of an epoch.
+    pub steps: usize,
+    pub batch_size: usize,
+    /// Muon's, of the convolutions, after the warm-up; it falls to a hundredth by a cosine.
+    pub learning_rate: f32,
+    /// AdamW's, of everything else.
+    pub rest_rate: f32,
+    /// Momentum of the weights' average.
+    pub average: f32,
+    /// AP is measured after so many epochs, and at the end.
+    pub measure_every: usize,
+    pub seed: u64,
+    pub device: String,
+    /// Licence of the weights and what they were trained on, for model.toml.
+    pub licence: String,
+    pub training_data: String,
+    /// Where checkpoint, curves and model folder go.
+    pub out: PathBuf,
+    /// Ends the training early where it becomes true: see [`crate::interrupt`].
+    pub stop: Arc<AtomicBool>,
+}
+
+/// What came out.
+#[derive(Debug)]
+pub struct Detected {
+    pub history: History,
+    /// On the validation pictures: by class, and all classes as one kind.
+    pub report: Report,
+    pub agnostic: Report,
+    pub parameters: usize,
+    pub device: &'static str,
+    /// The model folder.
+    pub folder: PathBuf,
+}
+
+/// How much the two parts of the loss count, as in YOLOv8.
+const CLASS_WEIGHT: f32 = 0.5;
+const BOX_WEIGHT: f32 = 7.5;
+
+/// Gradients of a batch that is longer than this are shortened to it.
+const CLIP: f32 = 10.0;
+
+impl Detect {
+    /// Trains on mosaics and measures on pictures as they are. None where it was ended early.
+    pub fn run(
+        &self,
+        train: &Mosaics,
+        val: &Plain,
+        callbacks: Vec<Box<dyn Callback + '_>>,
+    ) -> Result<Option<Detected>> {
+        make_folder(&self.out)?;
+        let (device, device_name) = crate::device::open(&self.device)?;
+        let classes = train.classes().to_vec();
+        let network = zoo::by_name(&self.arch, &[self.side, self.side, 3], classes.len())?;
+        let mut model = network.reseeded(self.seed).any_size().to_device(&device);
+        model.compile(
+            Compile::new(Muon::new(self.schedule(), self.rest_rate).global_clipnorm(CLIP))
+                .joint_loss(TaskAligned::default())
+                .loss_weights([CLASS_WEIGHT, BOX_WEIGHT]),
+        )?;
+        let spec = self.spec(&classes);
+        let fit = Fit::new()
+            .batch_size(self.batch_size)
+            .steps_per_epoch(self.steps)
+            .epochs(self.epochs)
+            .callback(MovingAverage::new(self.average))
+            .callback(Score::new(val, spec.clone(), self.measure_every, self.out.join("ap.csv")))
+            .callbacks(callbacks)
+            .checkpoint(self.out.join("checkpoint.safetensors"))
+            .stop(self.stop.clone());
+        let history = model.fit(train, fit)?;
+        if history.interrupted() {
+            return Ok(None);
+        }
+        let (report, agnostic) = score::measure(&model, val, &spec)?;
+        draw_curves(&self.out.join("loss.svg"), "Loss", "loss", &history, &["loss", "class_loss", "box_loss"])?;
+        self.draw_scores()?;
+        let folder = self.out.join(&self.name);
+        let spec = ModelSpec { accuracy: accuracy(&agnostic), ..spec };
+        model.export_folder(&folder, &spec, &self.options(&classes), true)?;
+        let (learning, kept) = model.count_parameters();
+        Ok(Some(Detected { history, report, agnostic, parameters: learning + kept, device: device_name, folder }))
+    }
+
+    fn schedule(&self) -> Schedule {
+        let steps = self.epochs * self.steps;
+        let warm_up = (steps / 20).min(300);
+        let last = self.learning_rate / 100.0;
+        Schedule::Cosine { initial: self.learning_rate, last, steps, warm_up }
+    }
+
+    fn options(&self, classes: &[String]) -> ExportOptions {
+        ExportOptions { labels: classes.to_vec(), fold_batch_norm: true, ..Default::default() }
+    }
+
+    /// What the appliance has to know.
+    fn spec(&self, classes: &[String]) -> ModelSpec {
+        let side = self.side as u32;
+        ModelSpec {
+            name: self.name.clone(),
+            task: Task::Detect,
+            head: HeadKind::Yolov8,
+            input: InputSpec {
+                width: side,
+                height: side,
+                color: ColorOrder::Rgb,
+                mean: [0.0; 3],
+                std: [255.0; 3],
+                resize: Resize::Letterbox,
+                pad: 114,
+            },
+            labels: classes.to_vec(),
+            anchors: Vec::new(),
+            strides: Vec::new(),
+            scores: None,
+            score_threshold: None,
+            licence: self.licence.clone(),
+            training_data: self.training_data.clone(),
+            accuracy: String::new(),
+            sha256: "0".repeat(64),
+        }
+    }
+
+    /// AP over the epochs.
+    fn draw_scores(&self) -> Result<()> {
+        let rows = score::read(&self.out.join("ap.csv"))?;
+        let line = |name: &str, of: fn(&score::Row) -> f64| Line {
+            name: name.into(),
+            points: rows.iter().map(|row| (row.epoch as f64, of(row))).collect(),
+        };
+        let lines = [line("AP50", |row| row.ap50), line("AP75", |row| row.ap75), line("AP", |row| row.ap)];
+        let picture = chart::lines("Average precision, all classes as one", "epoch", "AP", &lines)?;
+        chart::write(&self.out.join("ap.svg"), &picture)
+    }
+}
+
+fn accuracy(agnostic: &Report) -> String {
+    let percent = |value: Option<f64>| value.map_or("-".into(), |value| format!("{:.3}", value));
+    let all = &agnostic.all;
+    format!("validation pictures, classes as one: AP50 {}, AP75 {}", percent(all.ap50), percent(all.ap75))
+}
+
+/// Loads the weights of a checkpoint into a folder, for a training that goes on elsewhere.
+pub fn export(checkpoint: &Path, folder: &Path, spec: &ModelSpec) -> Result<()> {
+    let model = Model::load(checkpoint)?;
+    model.export_folder(folder, spec, &ExportOptions { fold_batch_norm: true, ..Default::default() }, true)
+}
