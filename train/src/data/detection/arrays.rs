@@ -31,6 +31,10 @@ pub(super) struct Sample {
 }
 
 impl Sample {
+    pub fn black(side: usize) -> Self {
+        Sample { pixels: vec![0; side * side * 3], boxes: Vec::new(), ignored: Vec::new(), regions: Vec::new() }
+    }
+
     /// As numbers from 0 to 1.
     pub fn write(&self, out: &mut [f32]) {
         out.iter_mut().zip(&self.pixels).for_each(|(number, &byte)| *number = f32::from(byte) / 255.0);

@@ -11,8 +11,10 @@
 //!
 //! n, m may be 0. Sources differ in what they label: what is no box in a region that does not label its class is unknown.
 
+mod anchors;
 mod arrays;
 mod camera;
+mod coco;
 mod colour;
 mod dice;
 mod load;
@@ -20,8 +22,11 @@ mod mosaic;
 mod options;
 mod plain;
 mod pseudo;
+mod scenes;
+mod sheet;
 mod sources;
 mod tile;
+mod voc;
 mod weather;
 mod weights;
 mod yolo;
@@ -31,10 +36,12 @@ use std::path::PathBuf;
 
 use image::RgbImage;
 
+pub use anchors::{anchors, fit};
 pub use load::Reading;
 pub use mosaic::Mosaics;
 pub use options::{Looks, MosaicOptions};
 pub use plain::Plain;
+pub use sheet::sheet;
 
 use crate::{Error, Result};
 

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use fast_image_resize::Resizer;
+use image::RgbImage;
 use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
@@ -11,6 +12,7 @@ use super::arrays::{self, Region, Sample};
 use super::colour::Tint;
 use super::dice::Dice;
 use super::options::MosaicOptions;
+use super::scenes::Scenes;
 use super::tile::View;
 use super::weights::Weighted;
 use super::{DetectionSet, LabelledBox, LabelledPicture, camera, weather};
@@ -22,6 +24,7 @@ pub struct Mosaics {
     set: Arc<DetectionSet>,
     options: MosaicOptions,
     weights: Weighted,
+    scenes: Option<Scenes>,
     pool: Option<ThreadPool>,
 }
 
@@ -46,7 +49,8 @@ impl Mosaics {
             pool.thread_name(|number| format!("mosaics {number}")).build()
         });
         let pool = pool.transpose().map_err(|error| Error::Data(format!("mosaics: no threads: {error}")))?;
-        Ok(Mosaics { weights: Weighted::of(&set, options.balance), set, options, pool })
+        let scenes = (options.scenes > 0.0).then(|| Scenes::new(&set.classes)).transpose()?;
+        Ok(Mosaics { weights: Weighted::of(&set, options.balance), set, options, scenes, pool })
     }
 
     pub fn classes(&self) -> &[String] {
@@ -62,12 +66,18 @@ impl Mosaics {
     pub(super) fn sample(&self, number: usize, epoch: usize) -> Result<Sample> {
         let mut dice = Dice::new(self.options.seed, epoch, number);
         let side = self.side_of(epoch);
-        let grid = self.grid(&mut dice);
-        let mut sample = self.mosaic(number, grid, side, &mut dice)?;
-        if dice.chance(self.options.mixup) {
-            let other = self.mosaic(self.weights.draw(&mut dice), grid, side, &mut dice)?;
-            lay_over(&mut sample, other);
-        }
+        let mut sample = match &self.scenes {
+            Some(scenes) if dice.chance(self.options.scenes) => self.scene(scenes, side, &mut dice)?,
+            _ => {
+                let grid = self.grid(&mut dice);
+                let mut sample = self.mosaic(number, grid, side, &mut dice)?;
+                if dice.chance(self.options.mixup) {
+                    let other = self.mosaic(self.weights.draw(&mut dice), grid, side, &mut dice)?;
+                    lay_over(&mut sample, other);
+                }
+                sample
+            }
+        };
         self.look(&mut sample.pixels, side, &mut dice)?;
         Ok(sample)
     }
@@ -86,7 +96,7 @@ impl Mosaics {
     }
 
     fn mosaic(&self, own: usize, grid: usize, side: usize, dice: &mut Dice) -> Result<Sample> {
-        let mut sample = Sample { pixels: vec![0; side * side * 3], boxes: vec![], ignored: vec![], regions: vec![] };
+        let mut sample = Sample::black(side);
         let mut resizer = Resizer::new();
         let home = dice.below(grid * grid);
         for place in 0..grid * grid {
@@ -97,11 +107,7 @@ impl Mosaics {
             let tile = (cut(column + 1) - left, cut(row + 1) - top);
             let picture = &self.set.pictures[number];
             let view = View::draw(picture, tile, &self.options, dice);
-            let mut pixels = view.paint(&*self.set.pixels(number)?, &mut resizer)?;
-            let tint = Tint::draw(&self.options.looks, dice);
-            if tint.changes() {
-                tint.apply(&mut pixels);
-            }
+            let pixels = self.paint(&view, self.set.pixels(number)?.as_ref(), &mut resizer, dice)?;
             for (line, painted) in
                 sample.pixels.chunks_exact_mut(side * 3).skip(top).zip(pixels.chunks_exact(tile.0 * 3))
             {
@@ -110,6 +116,31 @@ impl Mosaics {
             self.label(&mut sample, picture, &view, (left as f32, top as f32));
         }
         Ok(sample)
+    }
+
+    /// A frame of the synthetic road, from about half to twice as large as the appliance would see it.
+    fn scene(&self, scenes: &Scenes, side: usize, dice: &mut Dice) -> Result<Sample> {
+        let (picture, pixels) = scenes.draw(self.options.visible, dice)?;
+        let (width, height) = (picture.size.0 as f32, picture.size.1 as f32);
+        let scale = side as f32 / width * dice.log_between(0.6, 2.0);
+        let aspect = dice.log_between(1.0 / self.options.aspect, self.options.aspect).sqrt();
+        let flip = dice.chance(self.options.looks.flip);
+        let whole = ((0.0, width, width), (0.0, height, height));
+        let place = (dice.unit(), dice.unit());
+        let view = View::placed((scale * aspect, scale / aspect), whole, (side, side), flip, place);
+        let mut sample = Sample::black(side);
+        sample.pixels = self.paint(&view, &pixels, &mut Resizer::new(), dice)?;
+        self.label(&mut sample, &picture, &view, (0.0, 0.0));
+        Ok(sample)
+    }
+
+    fn paint(&self, view: &View, picture: &RgbImage, resizer: &mut Resizer, dice: &mut Dice) -> Result<Vec<u8>> {
+        let mut pixels = view.paint(picture, resizer)?;
+        let tint = Tint::draw(&self.options.looks, dice);
+        if tint.changes() {
+            tint.apply(&mut pixels);
+        }
+        Ok(pixels)
     }
 
     /// Adds the labels of a tile whose upper left corner lies at `at`.
