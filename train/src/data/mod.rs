@@ -6,6 +6,7 @@ use crate::{Error, Result};
 
 pub mod augment;
 pub mod crops;
+pub mod detection;
 pub mod folder;
 pub mod people;
 pub mod pictures;

@@ -1,0 +1,70 @@
+//! Samples as a batch.
+
+use super::{LabelledBox, LabelledPicture};
+use crate::Result;
+use crate::data::Batch;
+use crate::data::pictures::array;
+
+/// Part of a sample that shows one picture.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Region {
+    /// x1, y1, x2, y2 in pixels of the input.
+    pub rect: [f32; 4],
+    pub exhaustive: bool,
+    pub known: Vec<bool>,
+}
+
+impl Region {
+    pub fn of(rect: [f32; 4], picture: &LabelledPicture) -> Self {
+        Region { rect, exhaustive: picture.exhaustive, known: picture.known.clone() }
+    }
+}
+
+/// One sample; lengths in pixels of the input.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Sample {
+    /// (side, side, 3)
+    pub pixels: Vec<u8>,
+    pub boxes: Vec<LabelledBox>,
+    pub ignored: Vec<[f32; 4]>,
+    pub regions: Vec<Region>,
+}
+
+impl Sample {
+    pub fn black(side: usize) -> Self {
+        Sample { pixels: vec![0; side * side * 3], boxes: Vec::new(), ignored: Vec::new(), regions: Vec::new() }
+    }
+
+    /// As numbers from 0 to 1.
+    pub fn write(&self, out: &mut [f32]) {
+        out.iter_mut().zip(&self.pixels).for_each(|(number, &byte)| *number = f32::from(byte) / 255.0);
+    }
+}
+
+/// The batch as the module describes it; `x` is (samples, side, side, 3) already.
+pub(super) fn batch(samples: &[Sample], x: Vec<f32>, side: usize, classes: usize) -> Result<Batch> {
+    let (mut boxes, mut ignored, mut regions) = (Vec::new(), Vec::new(), Vec::new());
+    for (place, sample) in samples.iter().enumerate() {
+        let place = place as f32;
+        for one in &sample.boxes {
+            boxes.extend([place, one.class as f32]);
+            boxes.extend(one.rect);
+        }
+        for rect in &sample.ignored {
+            ignored.push(place);
+            ignored.extend(rect);
+        }
+        for region in &sample.regions {
+            regions.push(place);
+            regions.extend(region.rect);
+            regions.push(f32::from(u8::from(region.exhaustive)));
+            regions.extend(region.known.iter().map(|&known| f32::from(u8::from(known))));
+        }
+    }
+    let rows = |numbers: Vec<f32>, columns: usize| array(vec![numbers.len() / columns, columns], numbers);
+    Ok(Batch {
+        x: vec![array(vec![samples.len(), side, side, 3], x)?],
+        y: vec![rows(boxes, 6)?, rows(ignored, 5)?, rows(regions, 6 + classes)?],
+        weights: None,
+    })
+}
