@@ -1,14 +1,15 @@
 //! `wayside-train detect`: a detector of one's own.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use wayside::evaluate::detect::{Figures, Report};
 
 use crate::callback::{Callback, CsvLogger, Progress};
-use crate::data::detection::{DetectionSet, MosaicOptions, Mosaics, Plain, Reading};
+use crate::data::Dataset;
+use crate::data::detection::{DetectionSet, MosaicOptions, Mosaics, Plain, Reading, sheet};
 use crate::data::read::Skipped;
 use crate::interrupt::on_ctrl_c;
 use crate::task::detect::{Detect, Detected};
@@ -91,6 +92,10 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value_t = 1)]
     loaders: usize,
 
+    /// Draw what the network will see and be told into this picture, and do not train
+    #[arg(long, value_name = "FILE.png")]
+    show_data: Option<PathBuf>,
+
     /// Of first weights, order and augmentation: the same seed gives the same network
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
@@ -127,6 +132,9 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         eprintln!("{class:>16}: {train} boxes to train on, {val} to measure with");
     }
     let mosaics = Mosaics::new(Arc::new(train), options(args))?;
+    if let Some(file) = &args.show_data {
+        return show(&mosaics, file);
+    }
     let val = Plain::new(Arc::new(val), args.input);
     let task = Detect {
         arch: args.arch.clone(),
@@ -153,6 +161,14 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     for line in skipped.lines() {
         eprintln!("{line}");
     }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Eight samples of the first epoch.
+fn show(mosaics: &Mosaics, file: &Path) -> Result<ExitCode> {
+    let few: Vec<usize> = (0..mosaics.len()).step_by((mosaics.len() / 8).max(1)).take(8).collect();
+    sheet(mosaics, &few, 0, 4)?.save(file).with_context(|| file.display().to_string())?;
+    println!("{} samples drawn into {}", few.len(), file.display());
     Ok(ExitCode::SUCCESS)
 }
 

@@ -5,7 +5,7 @@ mod face;
 mod plain;
 mod resnet18;
 mod resnet50;
-mod yolo;
+pub mod yolo;
 
 pub use detector::detector_small;
 pub use face::face_small;

@@ -9,7 +9,10 @@ use crate::shape::{Padding, Shape};
 use crate::{Error, Result};
 
 /// Anchors of each cell.
-const ANCHORS: usize = 3;
+pub const ANCHORS: usize = 3;
+
+/// Pixels per cell of each grid, in the order of the outputs.
+pub const STRIDES: [usize; 2] = [32, 16];
 
 /// 3×3 and 1×1 convolutions with batch normalisation and leaky ReLU only: what speed is compared with at 320×320 pixels. Two
 /// outputs, the grids of stride 32 and 16, raw: (rows, columns, 3 · (5 + classes)).

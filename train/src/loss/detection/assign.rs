@@ -1,7 +1,7 @@
 //! Which cells answer for which box, and what each cell should say.
 
 use super::truth::Targets;
-use super::{Point, TaskAligned};
+use super::{Point, TaskAligned, iou, sigmoid};
 
 /// What the network says about one picture.
 pub struct Answers<'a> {
@@ -137,18 +137,4 @@ fn at_least(rect: &[f32; 4], size: f32) -> [f32; 4] {
 
 fn inside(rect: &[f32; 4], point: &Point) -> bool {
     point.x >= rect[0] && point.x <= rect[2] && point.y >= rect[1] && point.y <= rect[3]
-}
-
-fn iou(a: &[f32; 4], b: &[f32; 4]) -> f32 {
-    let width = a[2].min(b[2]) - a[0].max(b[0]);
-    let height = a[3].min(b[3]) - a[1].max(b[1]);
-    if width <= 0.0 || height <= 0.0 {
-        return 0.0;
-    }
-    let area = |r: &[f32; 4]| (r[2] - r[0]).max(0.0) * (r[3] - r[1]).max(0.0);
-    width * height / (area(a) + area(b) - width * height)
-}
-
-fn sigmoid(x: f32) -> f32 {
-    1.0 / (1.0 + (-x).exp())
 }

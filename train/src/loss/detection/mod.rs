@@ -3,6 +3,7 @@
 
 mod assign;
 mod ciou;
+mod grid;
 mod truth;
 
 use burn::tensor::activation::relu;
@@ -15,6 +16,7 @@ use crate::value::Value;
 
 use assign::{Answers, Assigned};
 use ciou::ciou;
+pub use grid::YoloGrid;
 pub use truth::Targets;
 
 /// For the outputs of [`crate::zoo::detector_small`]: for each stride two, logits of the classes and sides in cells. Truth are the three
@@ -174,4 +176,18 @@ impl TaskAligned {
 /// Of logits, without ever taking the logarithm of a small number.
 fn cross_entropy(logits: Tensor<2>, wanted: Tensor<2>) -> Tensor<2> {
     relu(logits.clone()) - logits.clone() * wanted + logits.abs().neg().exp().log1p()
+}
+
+fn iou(a: &[f32; 4], b: &[f32; 4]) -> f32 {
+    let width = a[2].min(b[2]) - a[0].max(b[0]);
+    let height = a[3].min(b[3]) - a[1].max(b[1]);
+    if width <= 0.0 || height <= 0.0 {
+        return 0.0;
+    }
+    let area = |r: &[f32; 4]| (r[2] - r[0]).max(0.0) * (r[3] - r[1]).max(0.0);
+    width * height / (area(a) + area(b) - width * height)
+}
+
+fn sigmoid(x: f32) -> f32 {
+    1.0 / (1.0 + (-x).exp())
 }

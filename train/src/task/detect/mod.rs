@@ -2,7 +2,7 @@
 
 mod score;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -12,13 +12,14 @@ use wayside::model::{ColorOrder, HeadKind, InputSpec, ModelSpec, Resize, Task};
 use super::{draw_curves, make_folder};
 use crate::callback::{Callback, MovingAverage};
 use crate::chart::{self, Line};
-use crate::data::detection::{Mosaics, Plain};
+use crate::data::Dataset;
+use crate::data::detection::{Mosaics, Plain, anchors};
 use crate::export::ExportOptions;
-use crate::loss::TaskAligned;
-use crate::model::{Compile, Fit, History, Model};
+use crate::loss::{TaskAligned, YoloGrid};
+use crate::model::{Compile, Fit, History};
 use crate::optimizer::Muon;
 use crate::schedule::Schedule;
-use crate::{Result, zoo};
+use crate::{Error, Result, zoo};
 
 pub use score::Score;
 
@@ -73,6 +74,16 @@ const BOX_WEIGHT: f32 = 7.5;
 /// Gradients of a batch that is longer than this are shortened to it.
 const CLIP: f32 = 10.0;
 
+/// Samples whose boxes anchors are made of.
+const ANCHOR_SAMPLES: usize = 256;
+
+enum NetworkHead {
+    /// To the sides, from the centre of a cell.
+    Distances,
+    /// Of the smallest boxes first, in pixels of the input.
+    Anchors(Vec<[f32; 2]>),
+}
+
 impl Detect {
     /// Trains on mosaics and measures on pictures as they are. None where it was ended early.
     pub fn run(
@@ -86,12 +97,17 @@ impl Detect {
         let classes = train.classes().to_vec();
         let network = zoo::by_name(&self.arch, &[self.side, self.side, 3], classes.len())?;
         let mut model = network.reseeded(self.seed).any_size().to_device(&device);
-        model.compile(
-            Compile::new(Muon::new(self.schedule(), self.rest_rate).global_clipnorm(CLIP))
-                .joint_loss(TaskAligned::default())
-                .loss_weights([CLASS_WEIGHT, BOX_WEIGHT]),
-        )?;
-        let spec = self.spec(&classes);
+        let optimizer = Muon::new(self.schedule(), self.rest_rate).global_clipnorm(CLIP);
+        let head = self.head(train)?;
+        model.compile(match &head {
+            NetworkHead::Distances => {
+                Compile::new(optimizer).joint_loss(TaskAligned::default()).loss_weights([CLASS_WEIGHT, BOX_WEIGHT])
+            }
+            NetworkHead::Anchors(anchors) => {
+                Compile::new(optimizer).joint_loss(YoloGrid::new(&zoo::yolo::STRIDES, anchors))
+            }
+        })?;
+        let spec = self.spec(&classes, &head);
         let fit = Fit::new()
             .batch_size(self.batch_size)
             .steps_per_epoch(self.steps)
@@ -126,13 +142,34 @@ impl Detect {
         ExportOptions { labels: classes.to_vec(), fold_batch_norm: true, ..Default::default() }
     }
 
+    /// What the outputs of the network mean; its anchors follow from the boxes of the first pictures that it will see.
+    fn head(&self, train: &Mosaics) -> Result<NetworkHead> {
+        if self.arch != "yolo_small" {
+            return Ok(NetworkHead::Distances);
+        }
+        let last = self.epochs.saturating_sub(1);
+        let samples: Vec<usize> = (0..train.len().min(ANCHOR_SAMPLES)).collect();
+        let batch = train.batch(&samples, last)?;
+        let sizes: Vec<[f32; 2]> = batch.y[0].outer_iter().map(|row| [row[4] - row[2], row[5] - row[3]]).collect();
+        let count = zoo::yolo::ANCHORS * zoo::yolo::STRIDES.len();
+        let found = anchors(&sizes, count, self.seed);
+        match found.len() == count {
+            true => Ok(NetworkHead::Anchors(found)),
+            false => Err(Error::Data(format!("{} kinds of boxes in {} samples: too few for anchors", found.len(), samples.len()))),
+        }
+    }
+
     /// What the appliance has to know.
-    fn spec(&self, classes: &[String]) -> ModelSpec {
+    fn spec(&self, classes: &[String], head: &NetworkHead) -> ModelSpec {
         let side = self.side as u32;
+        let (head, anchors) = match head {
+            NetworkHead::Distances => (HeadKind::Yolov8, Vec::new()),
+            NetworkHead::Anchors(anchors) => (HeadKind::Yolov3, anchors.clone()),
+        };
         ModelSpec {
             name: self.name.clone(),
             task: Task::Detect,
-            head: HeadKind::Yolov8,
+            head,
             input: InputSpec {
                 width: side,
                 height: side,
@@ -143,7 +180,7 @@ impl Detect {
                 pad: 114,
             },
             labels: classes.to_vec(),
-            anchors: Vec::new(),
+            anchors,
             strides: Vec::new(),
             scores: None,
             score_threshold: None,
@@ -171,10 +208,4 @@ fn accuracy(agnostic: &Report) -> String {
     let percent = |value: Option<f64>| value.map_or("-".into(), |value| format!("{:.3}", value));
     let all = &agnostic.all;
     format!("validation pictures, classes as one: AP50 {}, AP75 {}", percent(all.ap50), percent(all.ap75))
-}
-
-/// Loads the weights of a checkpoint into a folder, for a training that goes on elsewhere.
-pub fn export(checkpoint: &Path, folder: &Path, spec: &ModelSpec) -> Result<()> {
-    let model = Model::load(checkpoint)?;
-    model.export_folder(folder, spec, &ExportOptions { fold_batch_norm: true, ..Default::default() }, true)
 }
