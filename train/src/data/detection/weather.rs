@@ -3,9 +3,13 @@
 use super::camera::{blur, noise};
 use super::dice::Dice;
 
-/// Darkens as a camera at night does: what is bright stays so, the rest sinks into noise.
+/// Darkens as a camera at night does: what is bright stays so, the rest sinks into noise. The middle tone comes to lie
+/// within a range, so that what is dark already does not vanish.
 pub(super) fn night(pixels: &mut [u8], side: usize, dice: &mut Dice) {
-    let (gamma, gain) = (dice.between(1.3, 2.6), dice.between(0.5, 1.0));
+    let sum: u64 = pixels.iter().map(|&byte| u64::from(byte)).sum();
+    let mean = (sum as f32 / pixels.len().max(1) as f32 / 255.0).clamp(0.01, 0.99);
+    let (aim, gain) = (dice.between(0.1, 0.3), dice.between(0.7, 1.0));
+    let gamma = ((aim / gain).ln() / mean.ln()).clamp(1.0, 2.5);
     let dark: Vec<u8> = (0..256).map(|byte| (255.0 * gain * (byte as f32 / 255.0).powf(gamma)) as u8).collect();
     pixels.iter_mut().for_each(|byte| *byte = dark[usize::from(*byte)]);
     if dice.chance(0.7) {
