@@ -22,7 +22,7 @@ fn pictures_lie_at_the_upper_left_and_boxes_where_they_are_seen() {
     assert_eq!((pixel(1, 40, 90), pixel(1, 60, 50)), ([60; 3], [114; 3]));
     assert_eq!(batch.y[0].iter().map(|it| it.round()).collect::<Vec<_>>(), [0.0, 2.0, 10.0, 5.0, 30.0, 25.0]);
     assert_eq!(batch.y[1].iter().map(|it| it.round()).collect::<Vec<_>>(), [1.0, 15.0, 40.0, 35.0, 60.0]);
-    let regions: Vec<f32> = batch.y[2].outer_iter().flat_map(|row| row.to_vec()).collect();
+    let regions: Vec<f32> = batch.y[2].iter().copied().collect();
     assert_eq!(
         regions,
         [[0.0, 0.0, 0.0, 100.0, 100.0, 1.0, 1.0, 1.0, 1.0], [1.0, 0.0, 0.0, 100.0, 100.0, 1.0, 1.0, 1.0, 1.0]].concat()

@@ -82,7 +82,7 @@ impl Mosaics {
                 sample
             }
         };
-        self.look(&mut sample.pixels, side, &mut dice)?;
+        self.look(&mut sample, side, &mut dice)?;
         // The appliance pads what its camera has taken: no weather falls there.
         sample.pad(side, GREY);
         Ok(sample)
@@ -177,13 +177,13 @@ impl Mosaics {
     }
 
     /// What the camera and the weather do to the whole sample.
-    fn look(&self, pixels: &mut [u8], side: usize, dice: &mut Dice) -> Result<()> {
-        let looks = &self.options.looks;
+    fn look(&self, sample: &mut Sample, side: usize, dice: &mut Dice) -> Result<()> {
+        let (looks, pixels) = (&self.options.looks, &mut sample.pixels[..]);
         if dice.chance(looks.rain) {
             weather::rain(pixels, side, dice);
         }
         if dice.chance(looks.night) {
-            weather::night(pixels, side, dice);
+            weather::night(pixels, side, sample.tiles.iter().map(|(_, picture)| picture), dice);
         }
         if dice.chance(looks.blur) {
             camera::blur(pixels, side, dice.between(0.4, 1.5));
@@ -205,8 +205,10 @@ fn lay_over(sample: &mut Sample, other: Sample) {
     }
     sample.boxes.extend(other.boxes);
     sample.ignored.extend(other.ignored);
-    // Where both are grey they stay grey; telling where that is would not pay.
-    sample.tiles.clear();
+    // Only what both leave free stays grey, which is not worth telling.
+    let side = sample.tiles.iter().map(|(tile, _)| tile.x.end).max().unwrap_or_default();
+    let whole = Tile { x: 0..side, y: 0..side };
+    sample.tiles = vec![(whole.clone(), whole)];
     for region in &mut sample.regions {
         for over in other.regions.iter().filter(|over| over.rect == region.rect) {
             region.exhaustive &= over.exhaustive;
