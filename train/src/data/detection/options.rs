@@ -4,7 +4,8 @@
 #[derive(Debug, Clone, PartialEq)]
 pub struct MosaicOptions {
     pub seed: u64,
-    /// (first epoch, side): the input's side from that epoch on, in order of the epochs.
+    /// (first epoch, side): the input's side from that epoch on, in order of the epochs. An epoch is a pass over the samples:
+    /// where fit is told how many steps an epoch has, the loader counts on its own.
     pub sides: Vec<(usize, usize)>,
     /// How often a sample has 1, 4 and 9 tiles; they need not add up to 1.
     pub grids: [f32; 3],
