@@ -1,5 +1,7 @@
 //! Samples as a batch.
 
+use std::ops::Range;
+
 use super::{LabelledBox, LabelledPicture};
 use crate::Result;
 use crate::data::Batch;
@@ -20,6 +22,35 @@ impl Region {
     }
 }
 
+/// A part of a sample, in pixels.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Tile {
+    pub x: Range<usize>,
+    pub y: Range<usize>,
+}
+
+/// Tiles are divided down to this width and height.
+const LEAST: usize = 32;
+
+impl Tile {
+    pub fn size(&self) -> (usize, usize) {
+        (self.x.len(), self.y.len())
+    }
+
+    pub fn divisible(&self) -> bool {
+        self.x.len().min(self.y.len()) >= 2 * LEAST
+    }
+
+    pub fn quarters(&self) -> Vec<Tile> {
+        let halves = |range: &Range<usize>| {
+            let middle = range.start.midpoint(range.end);
+            [range.start..middle, middle..range.end]
+        };
+        let rows = halves(&self.y);
+        halves(&self.x).iter().flat_map(|x| rows.iter().map(|y| Tile { x: x.clone(), y: y.clone() })).collect()
+    }
+}
+
 /// One sample; lengths in pixels of the input.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Sample {
@@ -28,11 +59,37 @@ pub(super) struct Sample {
     pub boxes: Vec<LabelledBox>,
     pub ignored: Vec<[f32; 4]>,
     pub regions: Vec<Region>,
+    /// Each tile and the part of it that its picture covers.
+    pub tiles: Vec<(Tile, Tile)>,
 }
 
 impl Sample {
     pub fn black(side: usize) -> Self {
-        Sample { pixels: vec![0; side * side * 3], boxes: Vec::new(), ignored: Vec::new(), regions: Vec::new() }
+        let pixels = vec![0; side * side * 3];
+        Sample { pixels, boxes: Vec::new(), ignored: Vec::new(), regions: Vec::new(), tiles: Vec::new() }
+    }
+
+    /// Puts a tile's pixels in their place.
+    pub fn put(&mut self, pixels: &[u8], tile: &Tile, side: usize) {
+        let lines = self.pixels.chunks_exact_mut(side * 3).skip(tile.y.start);
+        for (line, painted) in lines.zip(pixels.chunks_exact(tile.x.len() * 3)) {
+            line[tile.x.start * 3..][..painted.len()].copy_from_slice(painted);
+        }
+    }
+
+    /// Makes what no picture covers one grey.
+    pub fn pad(&mut self, side: usize, grey: u8) {
+        for (tile, picture) in &self.tiles {
+            for (y, line) in self.pixels.chunks_exact_mut(side * 3).enumerate().skip(tile.y.start).take(tile.y.len()) {
+                match picture.y.contains(&y) {
+                    true => {
+                        line[tile.x.start * 3..picture.x.start * 3].fill(grey);
+                        line[picture.x.end * 3..tile.x.end * 3].fill(grey);
+                    }
+                    false => line[tile.x.start * 3..tile.x.end * 3].fill(grey),
+                }
+            }
+        }
     }
 
     /// As numbers from 0 to 1.

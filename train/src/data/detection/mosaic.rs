@@ -1,6 +1,7 @@
 //! Training samples: 1, 4 or 9 crops side by side, each at a scale of its own, so that objects of all sizes are seen as
 //! often and in many surroundings.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use fast_image_resize::Resizer;
@@ -8,12 +9,12 @@ use image::RgbImage;
 use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
-use super::arrays::{self, Region, Sample};
+use super::arrays::{self, Region, Sample, Tile};
 use super::colour::Tint;
 use super::dice::Dice;
 use super::options::MosaicOptions;
 use super::scenes::Scenes;
-use super::tile::View;
+use super::tile::{GREY, View};
 use super::weights::Weighted;
 use super::{DetectionSet, LabelledBox, LabelledPicture, camera, weather};
 use crate::data::{Batch, Dataset};
@@ -49,6 +50,9 @@ impl Mosaics {
             pool.thread_name(|number| format!("mosaics {number}")).build()
         });
         let pool = pool.transpose().map_err(|error| Error::Data(format!("mosaics: no threads: {error}")))?;
+        if options.divide && options.mixup > 0.0 {
+            return refused("mosaics over each other need the same tiles: either divide or mixup");
+        }
         let scenes = (options.scenes > 0.0).then(|| Scenes::new(&set.classes)).transpose()?;
         Ok(Mosaics { weights: Weighted::of(&set, options.balance), set, options, scenes, pool })
     }
@@ -78,7 +82,9 @@ impl Mosaics {
                 sample
             }
         };
-        self.look(&mut sample.pixels, side, &mut dice)?;
+        self.look(&mut sample, side, &mut dice)?;
+        // The appliance pads what its camera has taken: no weather falls there.
+        sample.pad(side, GREY);
         Ok(sample)
     }
 
@@ -99,21 +105,27 @@ impl Mosaics {
         let mut sample = Sample::black(side);
         let mut resizer = Resizer::new();
         let home = dice.below(grid * grid);
-        for place in 0..grid * grid {
-            let number = if place == home { own } else { self.weights.draw(dice) };
-            let cut = |place: usize| place * side / grid;
-            let (column, row) = (place % grid, place / grid);
-            let (left, top) = (cut(column), cut(row));
-            let tile = (cut(column + 1) - left, cut(row + 1) - top);
+        let cut = |place: usize| place * side / grid;
+        let places = (0..grid * grid).map(|place| (place % grid, place / grid));
+        let tiles = places.map(|(x, y)| Tile { x: cut(x)..cut(x + 1), y: cut(y)..cut(y + 1) });
+        let mut tiles: Vec<Tile> = tiles.collect();
+        tiles.swap(0, home);
+        // The last comes first, and what is divided comes back: so the list ends.
+        tiles.reverse();
+        let mut number = own;
+        while let Some(mut tile) = tiles.pop() {
             let picture = &self.set.pictures[number];
-            let view = View::draw(picture, tile, &self.options, dice);
-            let pixels = self.paint(&view, self.set.pixels(number)?.as_ref(), &mut resizer, dice)?;
-            for (line, painted) in
-                sample.pixels.chunks_exact_mut(side * 3).skip(top).zip(pixels.chunks_exact(tile.0 * 3))
-            {
-                line[left * 3..][..painted.len()].copy_from_slice(painted);
+            let mut view = View::draw(picture, tile.size(), &self.options, dice);
+            while self.options.divide && tile.divisible() && view.leaves_half(picture.size) {
+                let mut parts = tile.quarters();
+                tile = parts.swap_remove(dice.below(4));
+                tiles.extend(parts);
+                view = view.within(picture.size, tile.size(), (dice.unit(), dice.unit()));
             }
-            self.label(&mut sample, picture, &view, (left as f32, top as f32));
+            let pixels = self.paint(&view, self.set.pixels(number)?.as_ref(), &mut resizer, dice)?;
+            sample.put(&pixels, &tile, side);
+            self.label(&mut sample, picture, &view, &tile);
+            number = self.weights.draw(dice);
         }
         Ok(sample)
     }
@@ -130,7 +142,7 @@ impl Mosaics {
         let view = View::placed((scale * aspect, scale / aspect), whole, (side, side), flip, place);
         let mut sample = Sample::black(side);
         sample.pixels = self.paint(&view, &pixels, &mut Resizer::new(), dice)?;
-        self.label(&mut sample, &picture, &view, (0.0, 0.0));
+        self.label(&mut sample, &picture, &view, &Tile { x: 0..side, y: 0..side });
         Ok(sample)
     }
 
@@ -143,9 +155,10 @@ impl Mosaics {
         Ok(pixels)
     }
 
-    /// Adds the labels of a tile whose upper left corner lies at `at`.
-    fn label(&self, sample: &mut Sample, picture: &LabelledPicture, view: &View, at: (f32, f32)) {
-        let moved = |rect: [f32; 4]| [rect[0] + at.0, rect[1] + at.1, rect[2] + at.0, rect[3] + at.1];
+    /// Adds the labels of what a tile shows.
+    fn label(&self, sample: &mut Sample, picture: &LabelledPicture, view: &View, tile: &Tile) {
+        let (left, top) = (tile.x.start as f32, tile.y.start as f32);
+        let moved = |rect: [f32; 4]| [rect[0] + left, rect[1] + top, rect[2] + left, rect[3] + top];
         for one in &picture.boxes {
             match view.seen(one.rect, self.options.visible, self.options.smallest) {
                 Some((rect, true)) => sample.boxes.push(LabelledBox { class: one.class, rect: moved(rect) }),
@@ -155,18 +168,22 @@ impl Mosaics {
         }
         let ignored = picture.ignored.iter().filter_map(|&rect| view.seen(rect, 0.0, 0.0));
         sample.ignored.extend(ignored.map(|(rect, _)| moved(rect)));
-        let tile = moved([0.0, 0.0, view.tile.0 as f32, view.tile.1 as f32]);
-        sample.regions.push(Region::of(tile, picture));
+        let whole = moved([0.0, 0.0, view.tile.0 as f32, view.tile.1 as f32]);
+        sample.regions.push(Region::of(whole, picture));
+        let (columns, rows) = view.covered(picture.size);
+        let shifted = |range: &Range<usize>, by: usize| range.start + by..range.end + by;
+        let picture = Tile { x: shifted(&columns, tile.x.start), y: shifted(&rows, tile.y.start) };
+        sample.tiles.push((tile.clone(), picture));
     }
 
     /// What the camera and the weather do to the whole sample.
-    fn look(&self, pixels: &mut [u8], side: usize, dice: &mut Dice) -> Result<()> {
-        let looks = &self.options.looks;
+    fn look(&self, sample: &mut Sample, side: usize, dice: &mut Dice) -> Result<()> {
+        let (looks, pixels) = (&self.options.looks, &mut sample.pixels[..]);
         if dice.chance(looks.rain) {
             weather::rain(pixels, side, dice);
         }
         if dice.chance(looks.night) {
-            weather::night(pixels, side, dice);
+            weather::night(pixels, side, sample.tiles.iter().map(|(_, picture)| picture), dice);
         }
         if dice.chance(looks.blur) {
             camera::blur(pixels, side, dice.between(0.4, 1.5));
@@ -188,9 +205,15 @@ fn lay_over(sample: &mut Sample, other: Sample) {
     }
     sample.boxes.extend(other.boxes);
     sample.ignored.extend(other.ignored);
-    for (region, over) in sample.regions.iter_mut().zip(other.regions) {
-        region.exhaustive &= over.exhaustive;
-        region.known.iter_mut().zip(over.known).for_each(|(known, over)| *known &= over);
+    // Only what both leave free stays grey, which is not worth telling.
+    let side = sample.tiles.iter().map(|(tile, _)| tile.x.end).max().unwrap_or_default();
+    let whole = Tile { x: 0..side, y: 0..side };
+    sample.tiles = vec![(whole.clone(), whole)];
+    for region in &mut sample.regions {
+        for over in other.regions.iter().filter(|over| over.rect == region.rect) {
+            region.exhaustive &= over.exhaustive;
+            region.known.iter_mut().zip(&over.known).for_each(|(known, over)| *known &= over);
+        }
     }
 }
 

@@ -4,10 +4,14 @@
 #[derive(Debug, Clone, PartialEq)]
 pub struct MosaicOptions {
     pub seed: u64,
-    /// (first epoch, side): the input's side from that epoch on, in order of the epochs.
+    /// (first epoch, side): the input's side from that epoch on, in order of the epochs. An epoch is a pass over the samples:
+    /// where fit is told how many steps an epoch has, the loader counts on its own.
     pub sides: Vec<(usize, usize)>,
     /// How often a sample has 1, 4 and 9 tiles; they need not add up to 1.
     pub grids: [f32; 3],
+    /// Tiles of which the picture would cover less than half in both directions are divided into four again and again, and
+    /// others are drawn for the new ones: more objects instead of grey. Tiles stay at least 32 pixels wide.
+    pub divide: bool,
     /// A box drawn from a tile's picture is brought to a size (the root of its area) in this range, each octave as often.
     pub sizes: (f32, f32),
     /// Bounds of the magnification.
@@ -38,6 +42,7 @@ impl Default for MosaicOptions {
             seed: 0,
             sides: vec![(0, 320)],
             grids: [0.3, 0.5, 0.2],
+            divide: false,
             sizes: (8.0, 110.0),
             scales: (0.15, 2.5),
             empty_scales: (0.5, 1.5),

@@ -91,6 +91,7 @@ impl Plain {
             ignored: picture.ignored.iter().map(|&rect| place(rect)).collect(),
             regions: vec![Region::of([0.0, 0.0, side, side], picture)],
             pixels: shown.pixels,
+            tiles: Vec::new(),
         })
     }
 }

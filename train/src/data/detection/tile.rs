@@ -1,5 +1,7 @@
 //! One tile of a mosaic: where a picture lies in it, its pixels, its boxes.
 
+use std::ops::Range;
+
 use fast_image_resize::images::{Image, ImageRef};
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 use image::RgbImage;
@@ -58,6 +60,18 @@ impl View {
         View { tile, scale, offset: (x, y), flip }
     }
 
+    /// Whether a picture of this size covers less than half of the tile in both directions.
+    pub fn leaves_half(&self, (width, height): (u32, u32)) -> bool {
+        let less = |length: u32, scale: f32, tile: usize| 2.0 * length as f32 * scale < tile as f32;
+        less(width, self.scale.0, self.tile.0) && less(height, self.scale.1, self.tile.1)
+    }
+
+    /// The same picture, wholly in a smaller tile that holds it. `place`: 0 to 1 for each axis.
+    pub fn within(&self, (width, height): (u32, u32), tile: (usize, usize), place: (f32, f32)) -> Self {
+        let whole = |length: u32| (0.0, length as f32, length as f32);
+        Self::placed(self.scale, (whole(width), whole(height)), tile, self.flip, place)
+    }
+
     /// A rectangle of the picture, in the tile; it may reach beyond.
     pub fn place(&self, [x1, y1, x2, y2]: [f32; 4]) -> [f32; 4] {
         let x = |x: f32| x * self.scale.0 + self.offset.0;
@@ -79,11 +93,21 @@ impl View {
         (part > 0.0).then_some((seen, counts))
     }
 
+    /// Columns and rows of the tile that a picture of this size covers.
+    pub fn covered(&self, size: (u32, u32)) -> (Range<usize>, Range<usize>) {
+        let columns = along(self.scale.0, self.offset.0, size.0, self.tile.0).0;
+        let rows = along(self.scale.1, self.offset.1, size.1, self.tile.1).0;
+        match self.flip {
+            true => (self.tile.0 - columns.end..self.tile.0 - columns.start, rows),
+            false => (columns, rows),
+        }
+    }
+
     /// The tile's pixels; what the picture does not cover is grey. Shrinking averages over all pixels that fall into one,
     /// as small objects are lost otherwise.
     pub fn paint(&self, picture: &RgbImage, resizer: &mut Resizer) -> Result<Vec<u8>> {
-        let (columns, left, width) = covered(self.scale.0, self.offset.0, picture.width(), self.tile.0);
-        let (rows, top, height) = covered(self.scale.1, self.offset.1, picture.height(), self.tile.1);
+        let (columns, left, width) = along(self.scale.0, self.offset.0, picture.width(), self.tile.0);
+        let (rows, top, height) = along(self.scale.1, self.offset.1, picture.height(), self.tile.1);
         let mut out = vec![GREY; self.tile.0 * self.tile.1 * 3];
         if columns.is_empty() || rows.is_empty() {
             return Ok(out);
@@ -121,8 +145,8 @@ fn offset(scale: f32, (first, last, length): (f32, f32, f32), tile: f32, place: 
     whole.into_iter().find(|whole| (low..=high).contains(whole)).unwrap_or(drawn)
 }
 
-/// Along one axis: the tile's pixels that the picture covers wholly, and where they begin and how far they reach in it.
-fn covered(scale: f32, offset: f32, length: u32, tile: usize) -> (std::ops::Range<usize>, f64, f64) {
+/// For one axis: the tile's pixels that the picture covers wholly, and where they begin and how far they reach in it.
+fn along(scale: f32, offset: f32, length: u32, tile: usize) -> (Range<usize>, f64, f64) {
     let (scale, offset, length) = (f64::from(scale), f64::from(offset), f64::from(length));
     let first = offset.ceil().clamp(0.0, tile as f64);
     // Rounding of a scale must not cost the last pixel.

@@ -53,9 +53,12 @@ impl DetectionSet {
                 Some(Labelled { rect, class, crowd, area: rect.area() })
             });
             let boxes = labelled.collect();
+            let file = pictures.join(&one.picture);
+            // Without a size, labels would be taken for fractions. A picture that can't say its own is skipped later.
+            let size = one.size.or_else(|| image::image_dimensions(&file).ok());
             Entry {
-                file: pictures.join(&one.picture),
-                truth: TruthPicture { id: number as i64 + 1, file: one.picture, size: one.size, boxes },
+                file,
+                truth: TruthPicture { id: number as i64 + 1, file: one.picture, size, boxes },
                 ignored: Vec::new(),
                 known: vec![true; classes.len()],
                 exhaustive: true,

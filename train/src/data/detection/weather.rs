@@ -1,13 +1,24 @@
 //! Night and rain. Pictures are squares of red, green, blue bytes.
 
+use super::arrays::Tile;
 use super::camera::{blur, noise};
 use super::dice::Dice;
 
-/// Darkens as a camera at night does: what is bright stays so, the rest sinks into noise.
-pub(super) fn night(pixels: &mut [u8], side: usize, dice: &mut Dice) {
-    let (gamma, gain) = (dice.between(1.3, 2.6), dice.between(0.5, 1.0));
-    let dark: Vec<u8> = (0..256).map(|byte| (255.0 * gain * (byte as f32 / 255.0).powf(gamma)) as u8).collect();
-    pixels.iter_mut().for_each(|byte| *byte = dark[usize::from(*byte)]);
+/// Darkens as a camera at night does: what is bright stays so, the rest sinks into noise. Each of `parts` is darkened by
+/// itself, and only so far that what is dark already does not vanish.
+pub(super) fn night<'a>(pixels: &mut [u8], side: usize, parts: impl Iterator<Item = &'a Tile>, dice: &mut Dice) {
+    let (aim, gain) = (dice.between(0.1, 0.3), dice.between(0.7, 1.0));
+    for part in parts.filter(|part| !part.x.is_empty() && !part.y.is_empty()) {
+        let columns = part.x.start * 3..part.x.end * 3;
+        let lines = pixels.chunks_exact_mut(side * 3).skip(part.y.start).take(part.y.len());
+        let mut lines: Vec<&mut [u8]> = lines.map(|line| &mut line[columns.clone()]).collect();
+        let sum: u64 = lines.iter().flat_map(|line| line.iter()).map(|&byte| u64::from(byte)).sum();
+        let mean = sum as f32 / (columns.len() * part.y.len()) as f32 / 255.0;
+        // The power that brings the mean to the aim.
+        let power = ((aim / gain).ln() / mean.clamp(0.01, 0.99).ln()).clamp(1.0, 3.0);
+        let dark: Vec<u8> = (0..256).map(|byte| (255.0 * gain * (byte as f32 / 255.0).powf(power)) as u8).collect();
+        lines.iter_mut().flat_map(|line| line.iter_mut()).for_each(|byte| *byte = dark[usize::from(*byte)]);
+    }
     if dice.chance(0.7) {
         blur(pixels, side, dice.between(0.4, 0.9));
     }

@@ -40,3 +40,42 @@ impl Weighted {
 fn shows(picture: &LabelledPicture, class: usize) -> bool {
     picture.boxes.iter().any(|one| one.class == class)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::detection::LabelledBox;
+
+    /// Draws of each picture, of 8000; the pictures show these classes.
+    fn drawn(pictures: &[&[usize]], balance: f32) -> Vec<f32> {
+        let one = |&class: &usize| LabelledBox { class, rect: [0.0, 0.0, 9.0, 9.0] };
+        let picture = |classes: &&[usize]| LabelledPicture {
+            file: "x".into(),
+            boxes: classes.iter().map(one).collect(),
+            ignored: vec![],
+            known: vec![true; 2],
+            exhaustive: true,
+            size: (9, 9),
+        };
+        let pictures: Vec<_> = pictures.iter().map(picture).collect();
+        let pixels = vec![None; pictures.len()];
+        let set = DetectionSet { classes: vec!["a".into(), "b".into()], pictures, pixels, longest: None };
+        let (weighted, mut dice) = (Weighted::of(&set, balance), Dice::new(1, 2, 3));
+        let mut counts = vec![0.0; set.pictures.len()];
+        (0..8000).for_each(|_| counts[weighted.draw(&mut dice)] += 1.0);
+        counts
+    }
+
+    #[test]
+    fn pictures_of_rare_classes_come_more_often() {
+        // a is shown four times as often as b: its pictures weigh half as much, or a quarter.
+        let pictures: [&[usize]; 6] = [&[0], &[0, 0, 0], &[0], &[0], &[1], &[]];
+        let about = |counts: Vec<f32>, parts: [f32; 6]| {
+            let sum: f32 = parts.iter().sum();
+            counts.iter().zip(parts).all(|(count, part)| (count / 8000.0 - part / sum).abs() < 0.02)
+        };
+        assert!(about(drawn(&pictures, 0.0), [1.0; 6]));
+        assert!(about(drawn(&pictures, 0.5), [1.0, 1.0, 1.0, 1.0, 2.0, 1.0]));
+        assert!(about(drawn(&pictures, 1.0), [1.0, 1.0, 1.0, 1.0, 4.0, 1.0]));
+    }
+}
