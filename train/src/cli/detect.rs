@@ -131,7 +131,8 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     for (class, (train, val)) in train.classes.iter().zip(train.counts().iter().zip(val.counts())) {
         eprintln!("{class:>16}: {train} boxes to train on, {val} to measure with");
     }
-    let mosaics = Mosaics::new(Arc::new(train), options(args))?;
+    let options = options(args, train.pictures.len());
+    let mosaics = Mosaics::new(Arc::new(train), options)?;
     if let Some(file) = &args.show_data {
         return show(&mosaics, file);
     }
@@ -172,8 +173,10 @@ fn show(mosaics: &Mosaics, file: &Path) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn options(args: &Args) -> MosaicOptions {
-    let last = args.epochs - args.epochs / 5;
+fn options(args: &Args, pictures: usize) -> MosaicOptions {
+    // Mosaics count passes over the pictures, which a training's epochs need not be.
+    let steps = (args.epochs - args.epochs / 5) * args.steps;
+    let last = steps / pictures.div_ceil(args.batch_size.max(1)).max(1);
     let sides = match args.first_input {
         0 => vec![(0, args.input)],
         first => vec![(0, first), (last, args.input)],
@@ -184,6 +187,7 @@ fn options(args: &Args) -> MosaicOptions {
         scenes: args.scenes,
         balance: args.balance,
         threads: args.loaders,
+        divide: true,
         ..MosaicOptions::default()
     }
 }
