@@ -79,7 +79,7 @@ fn databases_that_cannot_be_used_stay_as_they_are() {
     let letter = fs::read_to_string(at.join("text.db")).unwrap();
     assert!(letter.starts_with("this is no database"));
 
-    assert!(wayside(at, &["count", "scene:empty", "--db", "newer.db", "--quiet"]).status.success());
+    assert!(wayside(at, &["count", "scene:empty", "--model", "scene", "--db", "newer.db", "--quiet"]).status.success());
     rusqlite::Connection::open(at.join("newer.db")).unwrap().pragma_update(None, "user_version", 999).unwrap();
     refused(at, &["count", "scene:empty", "--db", "newer.db"], &["newer.db", "999", "update wayside"]);
     refused(at, &["count", "scene:empty", "--db", "no/such/folder/a.db"], &["no/such/folder", "folder"]);

@@ -1,4 +1,4 @@
-//! `wayside quantize` on the synthetic road: the built-in network in 8 bits, and every input that cannot be used.
+//! `wayside quantize` on the synthetic road: the test network in 8 bits, and every input that cannot be used.
 
 use std::fs;
 use std::path::Path;
