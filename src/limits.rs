@@ -9,6 +9,25 @@ pub const MAX_PIXELS: u64 = 64_000_000;
 /// Largest model file that is read. The biggest official network of the catalogue (YOLOv2 COCO) has 204 MB.
 pub const MAX_MODEL_BYTES: u64 = 512 * 1024 * 1024;
 
+/// A server that does not take the call within this time, name and TLS included, is away: GitHub takes some 100 ms, a
+/// satellite link with a lost packet three seconds.
+pub const PULL_CONNECT: std::time::Duration = std::time::Duration::from_secs(10);
+
+/// A download that brings no byte for this long has stalled. A mobile link that changes its cell is silent for ten seconds.
+pub const PULL_STALL: std::time::Duration = std::time::Duration::from_secs(30);
+
+/// Tries of a download that bring little, the first one included. More are the user's: the command goes on where it ended.
+pub const PULL_TRIES: u32 = 4;
+
+/// A try of a download that brings this many bytes is worth another: only those that bring less count.
+pub const PULL_WORTH: u64 = 1024 * 1024;
+
+/// Wait before the second try; twice as long before each further one.
+pub const PULL_PAUSE: std::time::Duration = std::time::Duration::from_secs(1);
+
+/// Redirections of one download: GitHub makes two, to its store of large files.
+pub const PULL_REDIRECTS: u32 = 5;
+
 /// Largest tensor between two layers of a network. The first layer of YOLOv2 at 608×608 makes 47 MB; a file that
 /// needs five times that is broken or made to exhaust the machine, and an allocation that fails cannot be caught.
 pub const MAX_TENSOR_BYTES: u64 = 256 * 1024 * 1024;

@@ -1,7 +1,9 @@
-//! `wayside model`: lists, shows and checks models. Not here: how a model is found and read (model/).
+//! `wayside model`: lists, shows, checks, imports and pulls models. Not here: how a model is found and read (model/).
 
 mod golden;
 mod import;
+#[cfg(feature = "pull")]
+mod pull;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -18,7 +20,7 @@ use crate::detect::{DetectParams, Detector};
 use crate::engine::{self, EngineChoice};
 use crate::model::{self, Graph, ModelFolder};
 
-/// Lists, shows, checks and imports models
+/// Lists, shows, checks, imports and downloads models
 ///
 /// A model is a folder: model.onnx, the network, and model.toml, which says how to feed it and how to read its answer
 /// (docs/models.md). Wherever wayside takes --model, it takes the NAME of such a folder, its path, or a bare ONNX file
@@ -48,6 +50,8 @@ enum Verb {
         models: Vec<String>,
     },
     Import(Box<import::Args>),
+    #[cfg(feature = "pull")]
+    Pull(pull::Args),
 }
 
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
@@ -56,6 +60,8 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         Verb::Show { model } => show(&model),
         Verb::Check { models } => check(models),
         Verb::Import(args) => import::run(*args),
+        #[cfg(feature = "pull")]
+        Verb::Pull(args) => pull::run(args),
     }
 }
 
@@ -79,7 +85,9 @@ fn list() -> anyhow::Result<ExitCode> {
         column.set_padding((0, 2));
     }
     match table.row_count() {
-        0 => println!("no models; `wayside model import FILE.onnx` makes one from a network"),
+        0 => println!(
+            "no models; `wayside model import FILE.onnx` makes one from a network, `wayside model pull` lists some"
+        ),
         _ => println!("{}", table.trim_fmt()),
     }
     Ok(ExitCode::SUCCESS)

@@ -3,6 +3,8 @@
 //! Not here: running a network (engine/), decoding its outputs (detect/heads/).
 
 mod inspect;
+#[cfg(feature = "pull")]
+pub mod pull;
 mod search;
 mod spec;
 mod write;
@@ -26,6 +28,9 @@ use crate::limits::MAX_MODEL_BYTES;
 /// The two files of a model folder.
 pub const SPEC_FILE: &str = "model.toml";
 pub const GRAPH_FILE: &str = "model.onnx";
+
+/// Where a pulled model came from, beside the two.
+pub const SOURCE_FILE: &str = "source.toml";
 
 /// A model that can be loaded: its description and where its graph lies (or its bytes, for an embedded one).
 #[derive(Debug, Clone)]

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{Error, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use super::{GRAPH_FILE, ModelError, ModelSpec, SPEC_FILE};
+use super::{GRAPH_FILE, ModelError, ModelSpec, SOURCE_FILE, SPEC_FILE};
 
 /// A model folder in the making, beside its place: dropped before [`Self::publish`] it leaves nothing behind.
 pub struct Draft {
@@ -13,24 +13,32 @@ pub struct Draft {
 }
 
 impl Draft {
-    /// Whether [`Self::write`] would refuse the place: to be asked before long work.
+    /// Whether [`Self::begin`] would refuse the place: to be asked before long work.
     pub fn check(folder: &Path, replace: bool) -> Result<(), ModelError> {
         let refuse =
             |reason: &str| ModelError::Io { path: folder.into(), source: Error::new(ErrorKind::AlreadyExists, reason) };
         if fs::symlink_metadata(folder).is_ok() {
-            if !folder.join(SPEC_FILE).is_file() {
-                return Err(refuse("exists and is no model folder: name another place with -o"));
+            if !folder.join(SPEC_FILE).is_file() && !folder.join(SOURCE_FILE).is_file() {
+                return Err(refuse("exists and is no model folder: name another place"));
             }
             if !replace {
-                return Err(refuse("exists: name another place with -o, or replace it with --force"));
+                return Err(refuse("exists: name another place, or replace it with --force"));
             }
         }
         Ok(())
     }
 
-    /// Writes graph and description for `folder`, which must not exist unless `replace` says so; a directory that is
-    /// no model folder is never replaced.
+    /// Writes graph and description for `folder`, as [`Self::begin`] and [`Self::add`] do.
     pub fn write(folder: &Path, spec: &ModelSpec, graph: &[u8], replace: bool) -> Result<Self, ModelError> {
+        let draft = Self::begin(folder, replace)?;
+        draft.add(GRAPH_FILE, graph)?;
+        draft.add(SPEC_FILE, spec.to_toml().as_bytes())?;
+        Ok(draft)
+    }
+
+    /// An empty draft of `folder`, which must not exist unless `replace` says so; a directory that is no model folder is
+    /// never replaced.
+    pub fn begin(folder: &Path, replace: bool) -> Result<Self, ModelError> {
         Self::check(folder, replace)?;
         let parent = folder.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let io = |path: &Path| {
@@ -40,10 +48,7 @@ impl Draft {
         fs::create_dir_all(parent).map_err(io(parent))?;
         // In the same directory, because only there a rename cannot be half done.
         let work = tempfile::Builder::new().prefix(".import-").tempdir_in(parent).map_err(io(parent))?;
-        let draft = Self { folder: folder.into(), work };
-        draft.add(GRAPH_FILE, graph)?;
-        draft.add(SPEC_FILE, spec.to_toml().as_bytes())?;
-        Ok(draft)
+        Ok(Self { folder: folder.into(), work })
     }
 
     /// Adds a file; `name` may lie in a folder, which is made.
