@@ -10,7 +10,8 @@ use super::{folder, stderr, wayside};
 fn a_clip_becomes_pictures_lines_and_a_video() {
     let dir = folder();
     let run = |args: &[&str]| {
-        let output = wayside(dir.path(), &[&["detect", "scene:road", "--model", "scene", "--every", "20"], args].concat());
+        let output =
+            wayside(dir.path(), &[&["detect", "scene:road", "--model", "scene", "--every", "20"], args].concat());
         assert!(output.status.success(), "{args:?}: {}", stderr(&output));
         String::from_utf8(output.stdout).unwrap()
     };

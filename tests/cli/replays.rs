@@ -43,7 +43,8 @@ fn one_and_two_sessions_and_a_second_run_give_the_same_bytes() {
     let dir = folder();
     let mut reports = Vec::new();
     for (sessions, name) in [("1", "a.csv"), ("2", "b.csv"), ("2", "c.csv"), ("4", "d.csv")] {
-        let args = ["count", "scene:crowd", "--model", "scene", "--sessions", sessions, "--no-db", "--csv", name, "--quiet"];
+        let args =
+            ["count", "scene:crowd", "--model", "scene", "--sessions", sessions, "--no-db", "--csv", name, "--quiet"];
         let output = wayside(dir.path(), &args);
         assert!(output.status.success(), "{}", stderr(&output));
         reports.push(fs::read(dir.path().join(name)).expect("a report"));
@@ -92,7 +93,17 @@ fn two_sources_of_a_config_are_counted_as_if_alone() {
     let together = counts(&dir.path().join("wayside.db"));
     for (name, scene) in [("a", "scene:abreast"), ("b", "scene:reverse")] {
         let alone = format!("{name}.db");
-        let args = ["count", scene, "--model", "scene", "--line", "road:0.5,0.99,0.5,0.18:right/left", "--db", &alone, "--quiet"];
+        let args = [
+            "count",
+            scene,
+            "--model",
+            "scene",
+            "--line",
+            "road:0.5,0.99,0.5,0.18:right/left",
+            "--db",
+            &alone,
+            "--quiet",
+        ];
         assert!(wayside(dir.path(), &args).status.success());
         let of_this: Vec<_> = together.iter().filter(|(source, ..)| source == name).map(|(_, rest)| rest).collect();
         let alone = counts(&dir.path().join(&alone));

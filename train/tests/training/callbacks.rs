@@ -5,7 +5,8 @@ use std::path::Path;
 
 use ndarray::ArrayViewD;
 use wayside_train::callback::{
-    Callback, Curves, EarlyStopping, LearningRateScheduler, Mode, ModelCheckpoint, MovingAverage, ReduceLrOnPlateau, Training,
+    Callback, Curves, EarlyStopping, LearningRateScheduler, Mode, ModelCheckpoint, MovingAverage, ReduceLrOnPlateau,
+    Training,
 };
 use wayside_train::data::Arrays;
 use wayside_train::loss::MeanSquaredError;
@@ -160,7 +161,8 @@ fn averaged(epochs: usize, checkpoint: Option<&Path>, average: bool) -> Vec<f32>
 
 #[test]
 fn an_average_of_weights_follows_them_and_leaves_the_training_as_it_is() {
-    let (before, plain, average) = (averaged(0, None, false)[0], averaged(3, None, false)[0], averaged(3, None, true)[0]);
+    let (before, plain, average) =
+        (averaged(0, None, false)[0], averaged(3, None, false)[0], averaged(3, None, true)[0]);
     // By hand: both weights alike take the same steps, so the answer's average is that of the answers.
     let (mut answer, mut mean) = (before, before);
     for step in 1..=6 {

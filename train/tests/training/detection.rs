@@ -128,7 +128,9 @@ fn a_detector_learns_to_find_squares_in_pictures_of_two_sizes() {
         // The surest cell of all grids.
         let mut best = (f32::MIN, [0.0; 4], 0.0);
         for (pair, stride) in answers.chunks(2).zip([8.0, 16.0, 32.0]) {
-            for ((index, &logit), class) in pair[0].indexed_iter().filter(|(index, _)| index[0] == place).zip((0..2).cycle()) {
+            for ((index, &logit), class) in
+                pair[0].indexed_iter().filter(|(index, _)| index[0] == place).zip((0..2).cycle())
+            {
                 if logit > best.0 {
                     let side = |number: usize| pair[1][[place, index[1], index[2], number]] * stride;
                     let (x, y) = ((index[2] as f32 + 0.5) * stride, (index[1] as f32 + 0.5) * stride);
@@ -195,7 +197,10 @@ fn yolo_with_anchors_learns_to_find_squares() {
         }
     }
     let wanted = [(batch.y[0][[0, 2]] + batch.y[0][[0, 4]]) / 2.0, (batch.y[0][[0, 3]] + batch.y[0][[0, 5]]) / 2.0];
-    assert!(best.1.iter().zip(wanted).all(|(found, wanted)| (found - wanted).abs() < 5.0), "{best:?} is not {wanted:?}");
+    assert!(
+        best.1.iter().zip(wanted).all(|(found, wanted)| (found - wanted).abs() < 5.0),
+        "{best:?} is not {wanted:?}"
+    );
 }
 
 #[test]
