@@ -36,10 +36,10 @@ fn sources_that_are_none() {
 }
 
 #[test]
-fn the_built_in_network_is_not_let_loose_on_real_traffic() {
+fn the_test_network_is_not_let_loose_on_real_traffic() {
     let dir = folder();
     image::RgbImage::new(64, 48).save(dir.path().join("a.png")).unwrap();
-    let args = ["count", "a.png", "--line", "0.1,0.5,0.9,0.5", "--no-db"];
+    let args = ["count", "a.png", "--model", "scene", "--line", "0.1,0.5,0.9,0.5", "--no-db"];
     refused(dir.path(), &args, &["synthetic road", "--model"]);
 }
 

@@ -44,7 +44,6 @@ fn what_does_not_fit_is_one_line() {
         (&["scene:road", "a.png", "--model", "scene"], "give it alone"),
         (&["scene:road", "--draw", "road.avi"], "only mp4 and folders"),
         (&["a.png", "--model", "scene", "--draw", "a.mp4"], "drawn into a folder"),
-        (&["a.png"], "synthetic road"),
     ] {
         let output = wayside(dir.path(), &[&["detect"], args].concat());
         let said = stderr(&output);
