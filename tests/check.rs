@@ -34,7 +34,7 @@ fn a_config_in_order_is_ok_with_all_that_it_names() {
     assert_eq!(status, Some(0), "{lines:#?}");
     let starts = [
         "ok: my.toml: 1 source(s), 1 line(s)",
-        "ok: model scene",
+        "ok: model vehicle",
         "ok: source \"road\": scene:road, 640x",
         "ok: wayside.db",
     ];
@@ -49,7 +49,7 @@ fn without_arguments_the_built_in_model_is_checked() {
     let folder = tempfile::tempdir().unwrap();
     let (status, lines) = check(folder.path(), &[]);
     assert_eq!((status, lines.len()), (Some(0), 1), "{lines:#?}");
-    assert!(lines[0].starts_with("ok: model scene"), "{lines:#?}");
+    assert!(lines[0].starts_with("ok: model vehicle"), "{lines:#?}");
 }
 
 #[test]

@@ -24,9 +24,9 @@ use crate::source::scene::Scene;
 /// or one after a crash, finds its own rows and adds what is missing.
 ///
 /// Examples:
-///   wayside count traffic.mp4 --model yolox_nano.onnx --line 0.1,0.6,0.9,0.6
+///   wayside count traffic.mp4 --line 0.1,0.6,0.9,0.6
 ///   wayside count traffic.mp4 --model yolox_nano.onnx --line east:130,480,1130,480:in/out --draw counted.mp4
-///   wayside count v4l,size=1280x720,fps=15:/dev/video0 --model yolox_nano.onnx --line 0.1,0.6,0.9,0.6
+///   wayside count v4l,size=1280x720,fps=15:/dev/video0 --line 0.1,0.6,0.9,0.6
 ///   wayside count scene:road --csv crossings.csv
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]

@@ -173,7 +173,7 @@ pub fn open_source(spec: &SourceConfig, model: &ModelFolder, live: &Live) -> any
     let source = source::open(&spec.input, &options)?;
     if model.is_test_network() && !spec.input.starts_with("scene:") {
         anyhow::bail!(
-            "{}: the built-in network only sees the synthetic road (scene:…): name a detector, e.g. --model yolox_nano.onnx",
+            "{}: the network 'scene' only sees the synthetic road (scene:…): name a detector, e.g. --model vehicle",
             spec.input
         );
     }

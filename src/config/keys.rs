@@ -80,7 +80,7 @@ pub const KEYS: &[Key] = &[
     key("database", "commit_interval", number(0.1, 60.0, "s"), "1.0",
         "At most this much is lost by a power cut; every commit waits for the disk."),
 
-    key("model", "name", Text, "\"scene\"",
+    key("model", "name", Text, "\"vehicle\"",
         "Name of a model that `wayside model list` shows, a model folder, or an ONNX file whose head is recognised."),
     key("model", "engine", Word(EngineChoice::WORDS), "\"auto\"",
         "What runs the network: `int8` quantised files only, `tract` any; `auto` takes int8 where the file is made for it. `onnxruntime` takes the library of that name where it is installed (docs/models.md)."),

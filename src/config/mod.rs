@@ -57,7 +57,7 @@ impl Default for DatabaseConfig {
 
 impl Default for ModelConfig {
     fn default() -> Self {
-        Self { name: "scene".into(), sessions: 0, engine: EngineChoice::Auto }
+        Self { name: crate::model::BUILT_IN.into(), sessions: 0, engine: EngineChoice::Auto }
     }
 }
 

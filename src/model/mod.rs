@@ -107,9 +107,9 @@ impl ModelFolder {
         Ok(bytes)
     }
 
-    /// Whether it only sees the synthetic road and is of no use on real pictures.
+    /// Whether it only sees the synthetic road and is of no use on real pictures: models/scene.
     pub fn is_test_network(&self) -> bool {
-        self.spec.name == BUILT_IN
+        self.spec.name == "scene"
     }
 }
 

@@ -68,15 +68,22 @@ pub struct Embedded {
     pub graph: &'static [u8],
 }
 
-/// The model that needs no file: the test network of the synthetic road.
-pub const BUILT_IN: &str = "scene";
+/// The model that is taken where none is named: our own vehicle detector in 8 bits (models/vehicle/MODEL_CARD.md).
+pub const BUILT_IN: &str = "vehicle";
 
 /// All models inside the program.
-pub const EMBEDDED: &[Embedded] = &[Embedded {
-    name: BUILT_IN,
-    spec: include_str!("../../models/scene/model.toml"),
-    graph: include_bytes!("../../models/scene/model.onnx"),
-}];
+pub const EMBEDDED: &[Embedded] = &[
+    Embedded {
+        name: BUILT_IN,
+        spec: include_str!("../../models/vehicle/model.toml"),
+        graph: include_bytes!("../../models/vehicle/model.onnx"),
+    },
+    Embedded {
+        name: "vehicle-float",
+        spec: include_str!("../../models/vehicle-float/model.toml"),
+        graph: include_bytes!("../../models/vehicle-float/model.onnx"),
+    },
+];
 
 impl Embedded {
     fn open(&self) -> Result<ModelFolder, ModelError> {

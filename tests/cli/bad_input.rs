@@ -36,10 +36,10 @@ fn sources_that_are_none() {
 }
 
 #[test]
-fn the_built_in_network_is_not_let_loose_on_real_traffic() {
+fn the_test_network_is_not_let_loose_on_real_traffic() {
     let dir = folder();
     image::RgbImage::new(64, 48).save(dir.path().join("a.png")).unwrap();
-    let args = ["count", "a.png", "--line", "0.1,0.5,0.9,0.5", "--no-db"];
+    let args = ["count", "a.png", "--model", "scene", "--line", "0.1,0.5,0.9,0.5", "--no-db"];
     refused(dir.path(), &args, &["synthetic road", "--model"]);
 }
 
@@ -79,7 +79,7 @@ fn databases_that_cannot_be_used_stay_as_they_are() {
     let letter = fs::read_to_string(at.join("text.db")).unwrap();
     assert!(letter.starts_with("this is no database"));
 
-    assert!(wayside(at, &["count", "scene:empty", "--db", "newer.db", "--quiet"]).status.success());
+    assert!(wayside(at, &["count", "scene:empty", "--model", "scene", "--db", "newer.db", "--quiet"]).status.success());
     rusqlite::Connection::open(at.join("newer.db")).unwrap().pragma_update(None, "user_version", 999).unwrap();
     refused(at, &["count", "scene:empty", "--db", "newer.db"], &["newer.db", "999", "update wayside"]);
     refused(at, &["count", "scene:empty", "--db", "no/such/folder/a.db"], &["no/such/folder", "folder"]);

@@ -31,7 +31,7 @@ fn a_camera_that_cannot_be_used_is_one_line_that_says_what_to_do() {
     assert!(!at.join("wayside.db").exists());
 }
 
-/// The test network under another name: the built-in one is let loose on the synthetic road only.
+/// The test network under another name: itself it is let loose on the synthetic road only.
 fn model(folder: &Path) -> String {
     let scene = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/scene");
     let copy = folder.join("anywhere");

@@ -10,7 +10,8 @@ use super::{folder, stderr, wayside};
 fn a_clip_becomes_pictures_lines_and_a_video() {
     let dir = folder();
     let run = |args: &[&str]| {
-        let output = wayside(dir.path(), &[&["detect", "scene:road", "--every", "20"], args].concat());
+        let output =
+            wayside(dir.path(), &[&["detect", "scene:road", "--model", "scene", "--every", "20"], args].concat());
         assert!(output.status.success(), "{args:?}: {}", stderr(&output));
         String::from_utf8(output.stdout).unwrap()
     };
@@ -43,7 +44,6 @@ fn what_does_not_fit_is_one_line() {
         (&["scene:road", "a.png", "--model", "scene"], "give it alone"),
         (&["scene:road", "--draw", "road.avi"], "only mp4 and folders"),
         (&["a.png", "--model", "scene", "--draw", "a.mp4"], "drawn into a folder"),
-        (&["a.png"], "synthetic road"),
     ] {
         let output = wayside(dir.path(), &[&["detect"], args].concat());
         let said = stderr(&output);

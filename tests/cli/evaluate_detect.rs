@@ -1,4 +1,4 @@
-//! `wayside evaluate detect` on pictures of the synthetic road, whose boxes are known and which the built-in network sees.
+//! `wayside evaluate detect` on pictures of the synthetic road, whose boxes are known and which the test network sees.
 
 use std::fs;
 use std::path::Path;
@@ -48,7 +48,7 @@ pub fn road(dir: &Path) -> usize {
 }
 
 fn figures(dir: &Path, args: &[&str]) -> Value {
-    let args = [&["evaluate", "detect", "--images", "pictures", "--json"], args].concat();
+    let args = [&["evaluate", "detect", "--images", "pictures", "--model", "scene", "--json"], args].concat();
     let output = wayside(dir, &args);
     assert!(output.status.success(), "{args:?}: {}", stderr(&output));
     serde_json::from_slice(&output.stdout).unwrap()

@@ -11,7 +11,7 @@ use rusqlite::Connection;
 
 use super::{command, folder, stderr, wayside};
 
-const ARGS: [&str; 5] = ["count", "scene:crowd", "--quiet", "--db", "killed.db"];
+const ARGS: [&str; 7] = ["count", "scene:crowd", "--model", "scene", "--quiet", "--db", "killed.db"];
 
 /// A crossing is certain, and sent, some frames after its moment: once the vehicle is clear of the line.
 const CERTAIN_AFTER_US: i64 = 2_000_000;
@@ -19,7 +19,7 @@ const CERTAIN_AFTER_US: i64 = 2_000_000;
 #[test]
 fn killed_at_random_moments_counts_every_passage_once() {
     let dir = folder();
-    let reference = wayside(dir.path(), &["count", "scene:crowd", "--quiet", "--db", "whole.db"]);
+    let reference = wayside(dir.path(), &["count", "scene:crowd", "--model", "scene", "--quiet", "--db", "whole.db"]);
     assert!(reference.status.success(), "{}", stderr(&reference));
     let whole = rows(&dir.path().join("whole.db"));
     assert!(whole.len() > 5);

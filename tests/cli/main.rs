@@ -14,14 +14,15 @@ mod train;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-/// Runs the program in `folder`, so that nothing is found by its place in this repository.
+/// Runs the program in `folder`, so that nothing is found by its place in this repository but the models, for `--model scene`.
 fn wayside(folder: &Path, args: &[&str]) -> Output {
     command(folder, args).output().expect("the program starts")
 }
 
 fn command(folder: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_wayside"));
-    command.args(args).current_dir(folder).env_remove("WAYSIDE_MODELS").env_remove("RUST_LOG");
+    command.args(args).current_dir(folder).env_remove("RUST_LOG");
+    command.env("WAYSIDE_MODELS", Path::new(env!("CARGO_MANIFEST_DIR")).join("models"));
     command
 }
 

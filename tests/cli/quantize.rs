@@ -1,4 +1,4 @@
-//! `wayside quantize` on the synthetic road: the built-in network in 8 bits, and every input that cannot be used.
+//! `wayside quantize` on the synthetic road: the test network in 8 bits, and every input that cannot be used.
 
 use std::fs;
 use std::path::Path;
@@ -116,7 +116,10 @@ fn a_disk_that_is_full_at_the_end_leaves_no_half_file() {
     let program = env!("CARGO_BIN_EXE_wayside");
     for output in ["out.onnx", "out"] {
         let script = format!("trap '' XFSZ; ulimit -f 1; exec {program} {} -o {output}", BASE.join(" "));
-        let ended = Command::new("sh").args(["-c", &script]).current_dir(at).output().unwrap();
+        let mut ended = Command::new("sh");
+        ended.args(["-c", &script]).current_dir(at);
+        let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("models");
+        let ended = ended.env("WAYSIDE_MODELS", models).output().unwrap();
         let said = stderr(&ended);
         assert!(!ended.status.success() && said.contains(output), "{said}");
         assert_eq!(said.trim().lines().count(), 1, "{said}");

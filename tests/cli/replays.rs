@@ -16,7 +16,7 @@ const SCENES: [&str; 11] =
 fn every_scene_is_counted_exactly() {
     for scene in SCENES {
         let dir = folder();
-        let output = wayside(dir.path(), &["demo", "--scene", scene, "--out", "out"]);
+        let output = wayside(dir.path(), &["demo", "--scene", scene, "--model", "scene", "--out", "out"]);
         let text = String::from_utf8_lossy(&output.stdout);
         assert!(output.status.success(), "{scene}:\n{text}\n{}", stderr(&output));
         assert!(text.contains("every vehicle was counted"), "{scene}: {text}");
@@ -25,12 +25,26 @@ fn every_scene_is_counted_exactly() {
     }
 }
 
+/// What a new user runs first: nothing but the program.
+#[test]
+fn the_demo_road_is_counted_exactly_by_both_models_inside_the_program() {
+    for model in ["vehicle", "vehicle-float"] {
+        let dir = folder();
+        let args = ["demo", "--model", model, "--every", "3", "--out", "out"];
+        let output = command(dir.path(), &args).env_remove("WAYSIDE_MODELS").output().expect("it starts");
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success(), "{model}:\n{text}\n{}", stderr(&output));
+        assert!(text.contains("every vehicle was counted"), "{model}: {text}");
+    }
+}
+
 #[test]
 fn one_and_two_sessions_and_a_second_run_give_the_same_bytes() {
     let dir = folder();
     let mut reports = Vec::new();
     for (sessions, name) in [("1", "a.csv"), ("2", "b.csv"), ("2", "c.csv"), ("4", "d.csv")] {
-        let args = ["count", "scene:crowd", "--sessions", sessions, "--no-db", "--csv", name, "--quiet"];
+        let args =
+            ["count", "scene:crowd", "--model", "scene", "--sessions", sessions, "--no-db", "--csv", name, "--quiet"];
         let output = wayside(dir.path(), &args);
         assert!(output.status.success(), "{}", stderr(&output));
         reports.push(fs::read(dir.path().join(name)).expect("a report"));
@@ -54,13 +68,13 @@ fn a_clip_is_counted_once_however_often_it_is_run() {
         assert!(output.status.success(), "{}", stderr(&output));
         stderr(&output)
     };
-    run(&["count", "scene:abreast", "--quiet"]);
+    run(&["count", "scene:abreast", "--model", "scene", "--quiet"]);
     let once = rows();
     assert!(once > 0);
-    let said = run(&["count", "scene:abreast", "--quiet"]);
+    let said = run(&["count", "scene:abreast", "--model", "scene", "--quiet"]);
     assert!(said.contains("counted before"), "{said}");
     assert_eq!(rows(), once);
-    run(&["count", "scene:abreast", "--quiet", "--every", "2"]);
+    run(&["count", "scene:abreast", "--model", "scene", "--quiet", "--every", "2"]);
     assert_eq!(rows(), 2 * once, "another configuration is another count");
 }
 
@@ -71,7 +85,7 @@ fn two_sources_of_a_config_are_counted_as_if_alone() {
     let line =
         r#"lines = [{ name = "road", from = [0.5, 0.99], to = [0.5, 0.18], a_to_b = "right", b_to_a = "left" }]"#;
     let config = format!(
-        "[[source]]\nname = \"a\"\ninput = \"scene:abreast\"\n{line}\n\n[[source]]\nname = \"b\"\ninput = \"scene:reverse\"\n{line}\n"
+        "[model]\nname = \"scene\"\n[[source]]\nname = \"a\"\ninput = \"scene:abreast\"\n{line}\n\n[[source]]\nname = \"b\"\ninput = \"scene:reverse\"\n{line}\n"
     );
     fs::write(dir.path().join("two.toml"), config).expect("a config");
     let output = command(dir.path(), &["run", "--config", "two.toml", "--quiet"]).output().expect("it starts");
@@ -79,7 +93,17 @@ fn two_sources_of_a_config_are_counted_as_if_alone() {
     let together = counts(&dir.path().join("wayside.db"));
     for (name, scene) in [("a", "scene:abreast"), ("b", "scene:reverse")] {
         let alone = format!("{name}.db");
-        let args = ["count", scene, "--line", "road:0.5,0.99,0.5,0.18:right/left", "--db", &alone, "--quiet"];
+        let args = [
+            "count",
+            scene,
+            "--model",
+            "scene",
+            "--line",
+            "road:0.5,0.99,0.5,0.18:right/left",
+            "--db",
+            &alone,
+            "--quiet",
+        ];
         assert!(wayside(dir.path(), &args).status.success());
         let of_this: Vec<_> = together.iter().filter(|(source, ..)| source == name).map(|(_, rest)| rest).collect();
         let alone = counts(&dir.path().join(&alone));

@@ -12,6 +12,8 @@ use super::{command, folder, stderr, wayside};
 const CONFIG: &str = r#"
 [database]
 commit_interval = 0.1
+[model]
+name = "scene"
 [[source]]
 name = "road"
 input = "scene:random?seed=7&seconds=900&vehicles=600&fps=10"

@@ -8,7 +8,7 @@ use {
     super::onnx::{FLOAT, FLOAT16, INT64, Net, fixed},
     super::{asset, model, pattern, spec},
     wayside::engine::{EngineChoice, Outputs, Program},
-    wayside::model::{ModelFolder, find_in},
+    wayside::model::{ModelFolder, find},
     wayside::preprocess::Letterboxed,
 };
 
@@ -70,7 +70,7 @@ fn run(program: &dyn Program, picture: &Letterboxed) -> Outputs {
 #[cfg(feature = "onnxruntime")]
 #[test]
 fn it_computes_what_tract_computes() {
-    let mut models = vec![find_in("scene", &[]).unwrap()];
+    let mut models = vec![find("scene").unwrap()];
     if let Some(path) = asset("models/yolox_nano.onnx") {
         let graph = std::fs::read(path).unwrap();
         models.push(model(spec(416, 416, &graph), graph));

@@ -38,7 +38,7 @@ pub struct DetectArgs {
     /// COCO json, or a folder of YOLO labels.
     #[arg(long, value_name = "FILE.json|DIR")]
     truth: PathBuf,
-    /// Name of a model, a model folder, or an ONNX file [default: the built-in one, which only sees the synthetic road].
+    /// Name of a model, a model folder, or an ONNX file [default: vehicle, the built-in one].
     #[arg(long)]
     model: Option<String>,
     /// What runs the network: auto (int8 where the file is quantised), tract, int8 or onnxruntime
@@ -113,11 +113,6 @@ pub fn run(args: &DetectArgs) -> anyhow::Result<ExitCode> {
     let text =
         if args.json { as_json(&header, &scored.names, &report) } else { as_table(&header, &scored.names, &report) };
     writeln!(std::io::stdout(), "{text}").context("standard output")?;
-    if args.model.is_none() {
-        eprintln!(
-            "these are figures of the built-in network, which only sees the synthetic road: name a detector with --model"
-        );
-    }
     Ok(ExitCode::SUCCESS)
 }
 

@@ -92,7 +92,11 @@ fn frame(
                 .label(line.name.as_str())
                 .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], color.stroke_width(2)));
         }
-        let corner = if guide.is_some() { SeriesLabelPosition::LowerRight } else { SeriesLabelPosition::UpperRight };
+        let corner = if guide.is_some() || ends_high(lines) {
+            SeriesLabelPosition::LowerRight
+        } else {
+            SeriesLabelPosition::UpperRight
+        };
         chart
             .configure_series_labels()
             .position(corner)
@@ -104,6 +108,15 @@ fn frame(
         area.present().map_err(unable)?;
     }
     Ok(svg)
+}
+
+/// Whether some line ends in the upper half of all, where the names would lie over it.
+fn ends_high(lines: &[Line]) -> bool {
+    let heights =
+        || lines.iter().flat_map(|line| &line.points).map(|point| point.1).filter(|height| height.is_finite());
+    let (low, high) = (heights().fold(f64::INFINITY, f64::min), heights().fold(f64::NEG_INFINITY, f64::max));
+    let ends = lines.iter().filter_map(|line| line.points.last());
+    ends.map(|point| point.1).any(|end| end > (low + high) / 2.0)
 }
 
 #[cfg(test)]

@@ -16,10 +16,12 @@ use crate::task::detect::{Detect, Detected};
 
 /// Train a detector and write the model folder that `wayside count --model` runs
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Pictures with labels as YOLO has them (classes.txt, train.txt, val.txt, images/, labels/):\n  \
+#[command(
+    after_help = "Pictures with labels as YOLO has them (classes.txt, train.txt, val.txt, images/, labels/):\n  \
     wayside-train detect --data road -o road-net\n  \
     wayside count clip.mp4 --model road-net/detector\n\
-    For 8 bits: wayside quantize road-net/detector --calibrate road/images -o models/road8")]
+    For 8 bits: wayside quantize road-net/detector --calibrate road/images -o models/road8"
+)]
 pub struct Args {
     /// A folder with classes.txt, train.txt, val.txt (lists of pictures) and labels/NAME.txt
     #[arg(long, value_name = "FOLDER")]

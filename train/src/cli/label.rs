@@ -10,9 +10,11 @@ use crate::task::label::{Label, listed};
 
 /// Let other detectors label pictures, for what nobody has labelled
 #[derive(Debug, clap::Args)]
-#[command(after_help = "wayside-train label --data road --teacher yolox_nano.onnx --teacher nanodet.onnx -o road-pseudo\n\
+#[command(
+    after_help = "wayside-train label --data road --teacher yolox_nano.onnx --teacher nanodet.onnx -o road-pseudo\n\
     wayside-train detect --data road --pseudo road-pseudo -o road-net\n\
-    Mind the licence of the teachers: what learns from their answers may inherit it.")]
+    Mind the licence of the teachers: what learns from their answers may inherit it."
+)]
 pub struct Args {
     /// A folder with classes.txt, train.txt and val.txt
     #[arg(long, value_name = "FOLDER")]

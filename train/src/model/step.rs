@@ -60,7 +60,8 @@ impl Model {
                 let wanted = &self.places[place].shape;
                 match array.shape() {
                     [batch, rest @ ..] if rest == wanted.as_slice() && *batch > 0 => {}
-                    [_, _, _, channels] if self.any_size && wanted.len() == 3 && *channels == wanted[2] && !array.is_empty() => {}
+                    [_, _, _, channels]
+                        if self.any_size && wanted.len() == 3 && *channels == wanted[2] && !array.is_empty() => {}
                     other => {
                         let name = &self.layers[self.places[place].layer].name;
                         return Err(Error::Data(format!("{name} takes {}, not {other:?}", with_batch(wanted))));

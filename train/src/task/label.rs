@@ -140,7 +140,9 @@ impl Label {
         let whole = (w, h) == pixels.dimensions();
         let part = image::imageops::crop_imm(pixels, x, y, w, h).to_image();
         let mut found = Vec::new();
-        detector.step(&Frame::rgb(w, h, part.into_raw()), &mut found).map_err(|error| Error::Model(error.to_string()))?;
+        detector
+            .step(&Frame::rgb(w, h, part.into_raw()), &mut found)
+            .map_err(|error| Error::Model(error.to_string()))?;
         let (right, bottom) = (w as f32, h as f32);
         let inner = |from: f32, to: f32, at: u32, part: f32, all: u32| {
             (from > 2.0 || at == 0) && (to < part - 2.0 || at as f32 + part >= all as f32)

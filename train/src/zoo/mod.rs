@@ -24,7 +24,10 @@ pub const NAMES: [(&str, &str); 7] = [
     ("resnet_small", "a residual network of 0.7 million parameters, for crops of 64×64"),
     ("plain_small", "three convolutions, each with pooling, and two dense layers"),
     ("face_small", "a vector of unit length for a face: `classes` is its number of dimensions"),
-    ("detector_small", "an anchor-free detector of 1 million parameters, made for 8 bits: grids of stride 8, 16 and 32"),
+    (
+        "detector_small",
+        "an anchor-free detector of 1 million parameters, made for 8 bits: grids of stride 8, 16 and 32",
+    ),
     ("yolo_small", "a detector of plain convolutions with grids of stride 16 and 32"),
 ];
 

@@ -5,7 +5,8 @@ use std::path::Path;
 
 use ndarray::ArrayViewD;
 use wayside_train::callback::{
-    Callback, Curves, EarlyStopping, LearningRateScheduler, Mode, ModelCheckpoint, ReduceLrOnPlateau, Training,
+    Callback, Curves, EarlyStopping, LearningRateScheduler, Mode, ModelCheckpoint, MovingAverage, ReduceLrOnPlateau,
+    Training,
 };
 use wayside_train::data::Arrays;
 use wayside_train::loss::MeanSquaredError;
@@ -140,4 +141,43 @@ fn a_scheduler_is_asked_once_in_each_epoch() {
     let halved = LearningRateScheduler::new(|_, rate| rate / 2.0);
     run(&[1.0; 3], |fit| fit.callback(halved).callback(Rates(&rates))).unwrap();
     assert_eq!(rates.into_inner(), [0.4, 0.2, 0.1]);
+}
+
+/// Weights after so many epochs of learning y = 3 from x = 1, and those of the average.
+fn averaged(epochs: usize, checkpoint: Option<&Path>, average: bool) -> Vec<f32> {
+    let mut model = Sequential::new().add(Dense::new(1)).build([1]).unwrap();
+    model.compile(Compile::new(Sgd::new(0.05)).loss(MeanSquaredError)).unwrap();
+    let data = Arrays::new(array(&[4, 1], vec![1.0; 4]), array(&[4, 1], vec![3.0; 4])).unwrap();
+    let mut fit = Fit::new().batch_size(2).epochs(epochs);
+    if average {
+        fit = fit.callback(MovingAverage::new(0.9999));
+    }
+    if let Some(file) = checkpoint {
+        fit = fit.checkpoint(file);
+    }
+    model.fit(&data, fit).unwrap();
+    model.predict_on_batch(&[array(&[1, 1], vec![1.0])]).unwrap()[0].iter().copied().collect()
+}
+
+#[test]
+fn an_average_of_weights_follows_them_and_leaves_the_training_as_it_is() {
+    let (before, plain, average) =
+        (averaged(0, None, false)[0], averaged(3, None, false)[0], averaged(3, None, true)[0]);
+    // By hand: both weights alike take the same steps, so the answer's average is that of the answers.
+    let (mut answer, mut mean) = (before, before);
+    for step in 1..=6 {
+        answer += 2.0 * 0.05 * 2.0 * (3.0 - answer);
+        let momentum = 0.9999 * (1.0 - (-(step as f32) / 2000.0).exp());
+        mean = momentum * mean + (1.0 - momentum) * answer;
+    }
+    assert!((answer - plain).abs() < 1e-4, "{answer} is not {plain}");
+    assert!((mean - average).abs() < 2e-5 && (mean - answer).abs() > 1e-4, "{mean} is not {average}");
+}
+
+#[test]
+fn an_average_of_weights_goes_on_from_a_checkpoint() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("checkpoint.safetensors");
+    averaged(2, Some(&file), true);
+    assert_eq!(averaged(4, Some(&file), true), averaged(4, None, true));
 }

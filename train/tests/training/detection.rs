@@ -4,11 +4,11 @@ use burn::tensor::Tensor;
 use ndarray::ArrayD;
 use wayside_train::data::{Batch, Dataset};
 use wayside_train::device::Device;
-use wayside_train::loss::{JointLoss, TaskAligned};
+use wayside_train::loss::{JointLoss, TaskAligned, YoloGrid};
 use wayside_train::model::{Compile, Fit};
 use wayside_train::optimizer::Adam;
 use wayside_train::value::Value;
-use wayside_train::zoo::detector_small;
+use wayside_train::zoo::{detector_small, yolo_small};
 
 use crate::{array, close, floats, numbers};
 
@@ -128,7 +128,9 @@ fn a_detector_learns_to_find_squares_in_pictures_of_two_sizes() {
         // The surest cell of all grids.
         let mut best = (f32::MIN, [0.0; 4], 0.0);
         for (pair, stride) in answers.chunks(2).zip([8.0, 16.0, 32.0]) {
-            for ((index, &logit), class) in pair[0].indexed_iter().filter(|(index, _)| index[0] == place).zip((0..2).cycle()) {
+            for ((index, &logit), class) in
+                pair[0].indexed_iter().filter(|(index, _)| index[0] == place).zip((0..2).cycle())
+            {
                 if logit > best.0 {
                     let side = |number: usize| pair[1][[place, index[1], index[2], number]] * stride;
                     let (x, y) = ((index[2] as f32 + 0.5) * stride, (index[1] as f32 + 0.5) * stride);
@@ -141,4 +143,76 @@ fn a_detector_learns_to_find_squares_in_pictures_of_two_sizes() {
             assert!((found - wanted).abs() < 4.0, "{:?} is not {:?}", best.1, &row[2..]);
         }
     }
+}
+
+fn sigmoid(x: f32) -> f32 {
+    1.0 / (1.0 + (-x).exp())
+}
+
+#[test]
+fn a_grid_s_loss_is_that_of_a_box_by_hand() {
+    // A picture of 64 pixels, one grid of 2×2 cells with two anchors, one class; all raw numbers are 0.
+    let loss = YoloGrid { strides: vec![32], anchors: vec![vec![[8.0, 8.0], [30.0, 20.0]]], ignore_above: 0.5 };
+    let truth = [
+        array(&[1, 6], vec![0.0, 0.0, 36.0, 12.0, 60.0, 28.0]),
+        array(&[1, 5], vec![0.0, 0.0, 32.0, 32.0, 64.0]),
+        array(&[0, 7], vec![]),
+    ];
+    let outputs: [&[usize]; 1] = [&[2, 2, 12]];
+    loss.check(&truth, 1, &outputs).unwrap();
+    let raw = Value::Pictures(Tensor::zeros([1, 12, 2, 2], &Device::flex()));
+    let parts: Vec<f32> = loss.call(&truth, vec![raw]).into_iter().map(|it| it.into_scalar::<f32>()).collect();
+    // The centre (48, 20) lies in the middle across and at 20/32 down of the cell at the upper right; 24×16 is likest to 30×20.
+    let cross = |wanted: f32| -(wanted * 0.5_f32.ln() + (1.0 - wanted) * 0.5_f32.ln());
+    let sizes = 0.5 * ((24.0_f32 / 30.0).ln().powi(2) + (16.0_f32 / 20.0).ln().powi(2));
+    let weight = 2.0 - 24.0 * 16.0 / (64.0 * 64.0);
+    let coordinate = weight * (cross(0.5) + cross(0.625) + sizes);
+    // Of eight anchors two lie in the ignored cell at the lower left.
+    let confidence = 6.0 * 2.0_f32.ln();
+    for (found, wanted) in parts.iter().zip([coordinate, confidence, 2.0_f32.ln()]) {
+        assert!((found - wanted).abs() < 1e-4, "{parts:?}");
+    }
+}
+
+#[test]
+fn yolo_with_anchors_learns_to_find_squares() {
+    let anchors = [[12.0, 12.0], [18.0, 18.0], [24.0, 24.0], [30.0, 30.0], [36.0, 36.0], [48.0, 48.0]];
+    let loss = YoloGrid::new(&wayside_train::zoo::yolo::STRIDES, &anchors);
+    let mut model = yolo_small([SIDE, SIDE, 3], 2).unwrap().any_size();
+    model.compile(Compile::new(Adam::new(0.002)).joint_loss(loss)).unwrap();
+    let history = model.fit(&Squares, Fit::new().batch_size(16).epochs(24)).unwrap();
+    let last = |name: &str| history.last(name).unwrap() / history.get(name).unwrap()[0];
+    assert!(last("coordinate_loss") < 0.6 && last("confidence_loss") < 0.2, "{history:?}");
+    let batch = Squares.batch(&[3], 0).unwrap();
+    let answers = model.predict_on_batch(&batch.x).unwrap();
+    let mut best = (f32::MIN, [0.0; 2]);
+    for (grid, stride) in answers.iter().zip([32.0, 16.0]) {
+        for (row, column, anchor) in
+            (0..grid.shape()[1]).flat_map(|r| (0..grid.shape()[2]).flat_map(move |c| (0..3).map(move |a| (r, c, a))))
+        {
+            let at = |number: usize| grid[[0, row, column, anchor * 7 + number]];
+            if at(4) > best.0 {
+                best = (at(4), [(sigmoid(at(0)) + column as f32) * stride, (sigmoid(at(1)) + row as f32) * stride]);
+            }
+        }
+    }
+    let wanted = [(batch.y[0][[0, 2]] + batch.y[0][[0, 4]]) / 2.0, (batch.y[0][[0, 3]] + batch.y[0][[0, 5]]) / 2.0];
+    assert!(
+        best.1.iter().zip(wanted).all(|(found, wanted)| (found - wanted).abs() < 5.0),
+        "{best:?} is not {wanted:?}"
+    );
+}
+
+#[test]
+fn a_detector_goes_on_from_its_checkpoint() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("checkpoint.safetensors");
+    let learned = |epochs: usize| {
+        // Its first biases are numbers that text can't hold exactly.
+        let mut model = detector_small([32, 32, 3], 2).unwrap().any_size();
+        model.compile(Compile::new(Adam::new(0.001)).joint_loss(TaskAligned::default())).unwrap();
+        let fit = Fit::new().batch_size(4).steps_per_epoch(1).epochs(epochs).checkpoint(&file);
+        model.fit(&Squares, fit).unwrap().get("loss").unwrap().len()
+    };
+    assert_eq!((learned(1), learned(2)), (1, 2));
 }

@@ -64,7 +64,8 @@ struct Place {
 impl Place {
     /// The box that these raw numbers mean, in pixels of the input.
     fn rect(&self, raw: &[f32]) -> [f32; 4] {
-        let (cx, cy) = ((sigmoid(raw[0]) + self.column as f32) * self.stride, (sigmoid(raw[1]) + self.row as f32) * self.stride);
+        let (cx, cy) =
+            ((sigmoid(raw[0]) + self.column as f32) * self.stride, (sigmoid(raw[1]) + self.row as f32) * self.stride);
         let (w, h) = (raw[2].exp() * self.anchor[0], raw[3].exp() * self.anchor[1]);
         [cx - w / 2.0, cy - h / 2.0, cx + w / 2.0, cy + h / 2.0]
     }
@@ -159,7 +160,8 @@ impl YoloGrid {
             let weights = &mut wanted.weights[number * width..][..width];
             weights.fill(1.0);
             // Small boxes count more: a pixel is more of them (darknet's 2 − w·h).
-            let area = places.last().map_or(1.0, |last| ((last.column + 1) * (last.row + 1)) as f32 * last.stride.powi(2));
+            let area =
+                places.last().map_or(1.0, |last| ((last.column + 1) * (last.row + 1)) as f32 * last.stride.powi(2));
             weights[..4].fill(2.0 - (w * h / area).min(1.0));
         }
         wanted
@@ -169,7 +171,10 @@ impl YoloGrid {
 /// The place whose cell holds the centre and whose anchor is most like the box, both laid on one corner.
 fn likest(places: &[Place], [cx, cy]: [f32; 2], size: [f32; 2]) -> Option<usize> {
     let holds = |place: &Place| {
-        (cx / place.stride) as usize == place.column && (cy / place.stride) as usize == place.row && cx >= 0.0 && cy >= 0.0
+        (cx / place.stride) as usize == place.column
+            && (cy / place.stride) as usize == place.row
+            && cx >= 0.0
+            && cy >= 0.0
     };
     let likeness = |anchor: [f32; 2]| iou(&[0.0, 0.0, anchor[0], anchor[1]], &[0.0, 0.0, size[0], size[1]]);
     let holding = places.iter().enumerate().filter(|(_, place)| holds(place));
@@ -180,7 +185,8 @@ impl Targets {
     /// Whether nobody knows all about this point: it is ignored, not everything is labelled there, or not every class.
     fn is_unknown(&self, [x, y]: [f32; 2]) -> bool {
         let inside = |rect: &[f32; 4]| x >= rect[0] && x <= rect[2] && y >= rect[1] && y <= rect[3];
-        let partly = |region: &Region| inside(&region.rect) && (!region.exhaustive || region.known.iter().any(|it| !it));
+        let partly =
+            |region: &Region| inside(&region.rect) && (!region.exhaustive || region.known.iter().any(|it| !it));
         self.ignored.iter().any(inside) || self.regions.iter().any(partly)
     }
 }

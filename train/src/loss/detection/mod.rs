@@ -55,7 +55,8 @@ impl JointLoss for TaskAligned {
         let device = logits.device();
 
         // Which cell answers for which box is looked up outside the tape, sample by sample.
-        let numbers = |tensor: &Tensor<3>| tensor.clone().without_autodiff().into_data().iter::<f32>().collect::<Vec<_>>();
+        let numbers =
+            |tensor: &Tensor<3>| tensor.clone().without_autodiff().into_data().iter::<f32>().collect::<Vec<_>>();
         let (seen_logits, seen_sides) = (numbers(&logits), numbers(&sides));
         let targets = Targets::of(truth, batch, classes);
         let assigned: Vec<Assigned> = (targets.par_iter().zip(seen_logits.par_chunks(cells * classes)))
@@ -71,7 +72,8 @@ impl JointLoss for TaskAligned {
 
         let wanted: Vec<f32> = assigned.iter().flat_map(|it| it.wanted.iter().copied()).collect();
         let weights: Vec<f32> = assigned.iter().flat_map(|it| it.weights.iter().copied()).collect();
-        let tensor = |numbers: Vec<f32>| Tensor::<2>::from_data(TensorData::new(numbers, [batch, cells * classes]), &device);
+        let tensor =
+            |numbers: Vec<f32>| Tensor::<2>::from_data(TensorData::new(numbers, [batch, cells * classes]), &device);
         let costs = cross_entropy(logits.reshape([batch, cells * classes]), tensor(wanted)) * tensor(weights);
         let class_loss = costs.sum_dim(1).reshape([batch]) * scale;
 
@@ -123,9 +125,11 @@ impl TaskAligned {
             logits.push(flat);
             let stride = self.strides[number / 2] as f32;
             let centre = |place: usize| (place as f32 + 0.5) * stride;
-            points.extend((0..rows).flat_map(|row| {
-                (0..columns).map(move |column| Point { x: centre(column), y: centre(row), stride })
-            }));
+            points.extend(
+                (0..rows).flat_map(|row| {
+                    (0..columns).map(move |column| Point { x: centre(column), y: centre(row), stride })
+                }),
+            );
         }
         (Tensor::cat(logits, 1), Tensor::cat(sides, 1), points)
     }

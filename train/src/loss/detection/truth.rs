@@ -55,7 +55,8 @@ impl Targets {
         let [boxes, ignored, regions] = truth else {
             return Err(format!("has {} arrays, not boxes, ignored and regions", truth.len()));
         };
-        for (name, array, columns) in [("boxes", boxes, 6), ("ignored", ignored, 5), ("regions", regions, 6 + classes)] {
+        for (name, array, columns) in [("boxes", boxes, 6), ("ignored", ignored, 5), ("regions", regions, 6 + classes)]
+        {
             if array.ndim() != 2 || array.shape()[1] != columns {
                 return Err(format!("has {name} of the shape {:?}, not (n, {columns})", array.shape()));
             }

@@ -155,7 +155,11 @@ impl Detect {
         let found = anchors(&sizes, count, self.seed);
         match found.len() == count {
             true => Ok(NetworkHead::Anchors(found)),
-            false => Err(Error::Data(format!("{} kinds of boxes in {} samples: too few for anchors", found.len(), samples.len()))),
+            false => Err(Error::Data(format!(
+                "{} kinds of boxes in {} samples: too few for anchors",
+                found.len(),
+                samples.len()
+            ))),
         }
     }
 
