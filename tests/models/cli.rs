@@ -1,34 +1,9 @@
 //! `wayside model` as its users type it.
 
 use std::fs;
-use std::path::Path;
-use std::process::Command;
 
+use crate::command::{done, refused};
 use crate::{asset, onnx};
-
-/// Runs `wayside model ARGS…` in `folder`: whether it succeeded, and what it printed on both streams.
-fn wayside(folder: &Path, args: &[&str]) -> (bool, String) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_wayside"));
-    command.current_dir(folder).env_remove("WAYSIDE_MODELS").env_remove("RUST_LOG").arg("model").args(args);
-    let output = command.output().unwrap();
-    let text = [output.stdout, output.stderr].map(|stream| String::from_utf8(stream).unwrap()).concat();
-    assert!(!text.contains("panicked"), "{args:?}: {text}");
-    (output.status.success(), text)
-}
-
-fn done(folder: &Path, args: &[&str]) -> String {
-    let (success, text) = wayside(folder, args);
-    assert!(success, "{args:?}: {text}");
-    text
-}
-
-/// The one line of a refusal.
-fn refused(folder: &Path, args: &[&str]) -> String {
-    let (success, text) = wayside(folder, args);
-    assert!(!success, "{args:?}: {text}");
-    assert_eq!(text.lines().count(), 1, "{args:?}: {text}");
-    text
-}
 
 /// A folder with road.onnx, a YOLOX network of two classes, their names and a picture.
 fn workshop() -> tempfile::TempDir {

@@ -1,6 +1,7 @@
 //! Models from their files: the engines, what it refuses, and `wayside model`.
 
 mod cli;
+mod command;
 mod int8;
 mod onnx;
 mod onnxruntime;

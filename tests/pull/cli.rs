@@ -7,35 +7,8 @@ use std::time::Duration;
 
 use wayside::clock::{Clock, SystemClock};
 
+use crate::command::{command, done, refused};
 use crate::server::{Server, hold, write};
-
-fn command(folder: &Path, args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_wayside"));
-    command.current_dir(folder).env_remove("WAYSIDE_MODELS").env_remove("RUST_LOG").arg("model").args(args);
-    command
-}
-
-/// Runs `wayside model ARGS…` in `folder`: whether it succeeded, and what it printed on both streams.
-fn wayside(folder: &Path, args: &[&str]) -> (bool, String) {
-    let output = command(folder, args).output().unwrap();
-    let text = [output.stdout, output.stderr].map(|stream| String::from_utf8(stream).unwrap()).concat();
-    assert!(!text.contains("panicked"), "{args:?}: {text}");
-    (output.status.success(), text)
-}
-
-fn done(folder: &Path, args: &[&str]) -> String {
-    let (success, text) = wayside(folder, args);
-    assert!(success, "{args:?}: {text}");
-    text
-}
-
-/// The one line of a refusal.
-fn refused(folder: &Path, args: &[&str]) -> String {
-    let (success, text) = wayside(folder, args);
-    assert!(!success, "{args:?}: {text}");
-    assert_eq!(text.lines().count(), 1, "{args:?}: {text}");
-    text
-}
 
 /// The folder of published models, where it is.
 fn assets() -> Option<PathBuf> {
@@ -141,7 +114,8 @@ fn an_interrupted_pull_keeps_what_came() {
         }
         SystemClock::new().sleep(Duration::from_millis(10));
     }
-    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    // Not SIGINT, which a child of a shell's background job ignores: both end a program that handles neither.
+    assert!(Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
     assert!(!child.wait().unwrap().success());
     assert!(came());
     assert_eq!(fs::read_dir(folder.path().join("models")).unwrap().count(), 1);

@@ -2,6 +2,8 @@
 #![cfg(feature = "pull")]
 
 mod cli;
+#[path = "../models/command.rs"]
+mod command;
 mod server;
 
 use std::fs::{self, File};

@@ -10,7 +10,7 @@ pub fn names() -> Vec<&'static str> {
     if cfg!(feature = "cuda") {
         names.push("cuda");
     }
-    // With the kernels of this package faster than libtorch on a processor, and nothing has to be installed.
+    // About as fast as PyTorch on a processor (docs/results.md), and nothing has to be installed.
     names.push("flex");
     if cfg!(feature = "tch") {
         names.push("tch");

@@ -16,7 +16,7 @@ use crate::value::Value;
 
 pub use arcface::ArcFace;
 pub use crossentropy::{BinaryCrossentropy, CategoricalCrossentropy, SparseCategoricalCrossentropy};
-pub use detection::{Targets, TaskAligned, YoloGrid};
+pub use detection::{TaskAligned, YoloGrid};
 pub use regression::{Huber, MeanAbsoluteError, MeanSquaredError};
 pub use triplet::{Mining, Triplet, triplet};
 

@@ -1,13 +1,14 @@
 //! An anchor-free detector made for 8 bits on small boards: plain 3×3 and 1×1 convolutions with ReLU, which lose nothing when they are
 //! quantised and leave no function to compute behind a convolution.
 
+use super::blocks::{self, check_grid};
+use crate::Result;
 use crate::activation::Activation;
 use crate::graph::{Apply, Input, Symbol};
 use crate::initializer::Initializer;
 use crate::layer::{Add, BatchNormalization, Concatenate, Conv2D, MaxPooling2D, UpSampling2D};
 use crate::model::Model;
 use crate::shape::{Padding, Shape};
-use crate::{Error, Result};
 
 /// Pixels per cell of each grid, in the order of the outputs.
 pub const STRIDES: [usize; 3] = [8, 16, 32];
@@ -27,13 +28,7 @@ const FIRST_SIDE: f32 = 2.0;
 /// A height or width that 32 does not divide.
 pub fn detector_small(input_shape: impl Into<Shape>, classes: usize) -> Result<Model> {
     let shape = input_shape.into();
-    match shape[..] {
-        [height, width, _] if height % 32 == 0 && width % 32 == 0 => {}
-        _ => {
-            let text = crate::shape::with_batch(&shape);
-            return Err(Error::Shape(format!("detector_small takes heights and widths that 32 divides, not {text}")));
-        }
-    }
+    check_grid("detector_small", &shape)?;
     let input = Input::new(shape);
     let x = convolution(&input, 16, 3, 2)?;
     let x = stage(&x, 32, 1)?;
@@ -89,11 +84,6 @@ fn joined(a: &Symbol, b: &Symbol, filters: usize) -> Result<Symbol> {
 }
 
 fn convolution(x: &Symbol, filters: usize, kernel: usize, strides: usize) -> Result<Symbol> {
-    let convolution = Conv2D::new(filters, kernel)
-        .strides(strides)
-        .padding(Padding::Same)
-        .use_bias(false)
-        .kernel_initializer(Initializer::HeNormal { seed: None });
-    let x = BatchNormalization::new().momentum(0.97).on(&convolution.on(x)?)?;
+    let x = blocks::convolution(x, filters, kernel, strides, BatchNormalization::new().momentum(0.97))?;
     Activation::Relu.on(&x)
 }

@@ -1,5 +1,6 @@
 //! Networks by name, and the blocks that they are built of.
 
+mod blocks;
 pub mod detector;
 mod face;
 mod plain;

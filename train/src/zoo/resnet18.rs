@@ -1,10 +1,10 @@
 //! Residual networks of basic blocks: two 3×3 convolutions and a shortcut (He et al. 2015, arXiv:1512.03385, figure 5, left).
 
+use super::blocks;
 use crate::Result;
 use crate::activation::Activation;
 use crate::graph::{Apply, Input, Symbol};
-use crate::initializer::Initializer;
-use crate::layer::{Add, BatchNormalization, Conv2D, Dense, GlobalAveragePooling2D, MaxPooling2D};
+use crate::layer::{Add, BatchNormalization, Dense, GlobalAveragePooling2D, MaxPooling2D};
 use crate::model::Model;
 use crate::shape::{Padding, Shape};
 
@@ -43,14 +43,8 @@ pub fn resnet_small(input_shape: impl Into<Shape>, classes: usize) -> Result<Mod
     classify(input, &x, classes)
 }
 
-/// Batch normalisation has a bias already.
 fn convolution(x: &Symbol, filters: usize, kernel: usize, strides: usize) -> Result<Symbol> {
-    let convolution = Conv2D::new(filters, kernel)
-        .strides(strides)
-        .padding(Padding::Same)
-        .use_bias(false)
-        .kernel_initializer(Initializer::HeNormal { seed: None });
-    BatchNormalization::new().on(&convolution.on(x)?)
+    blocks::convolution(x, filters, kernel, strides, BatchNormalization::new())
 }
 
 fn classify(input: Symbol, x: &Symbol, classes: usize) -> Result<Model> {

@@ -1,12 +1,12 @@
 //! A detector of plain convolutions, after YOLOv3-tiny (Redmon and Farhadi 2018, arXiv:1804.02767).
 
+use super::blocks::{self, check_grid};
+use crate::Result;
 use crate::activation::Activation;
 use crate::graph::{Apply, Input, Symbol};
-use crate::initializer::Initializer;
 use crate::layer::{BatchNormalization, Concatenate, Conv2D, UpSampling2D};
 use crate::model::Model;
-use crate::shape::{Padding, Shape};
-use crate::{Error, Result};
+use crate::shape::Shape;
 
 /// Anchors of each cell.
 pub const ANCHORS: usize = 3;
@@ -21,13 +21,7 @@ pub const STRIDES: [usize; 2] = [32, 16];
 /// A height or width that 32 does not divide.
 pub fn yolo_small(input_shape: impl Into<Shape>, classes: usize) -> Result<Model> {
     let shape = input_shape.into();
-    match shape[..] {
-        [height, width, _] if height % 32 == 0 && width % 32 == 0 => {}
-        _ => {
-            let text = crate::shape::with_batch(&shape);
-            return Err(Error::Shape(format!("yolo_small takes heights and widths that 32 divides, not {text}")));
-        }
-    }
+    check_grid("yolo_small", &shape)?;
     let input = Input::new(shape);
     let x = convolution(&input, 16, 3, 2)?;
     let x = stage(&x, 32)?;
@@ -53,11 +47,6 @@ fn stage(x: &Symbol, filters: usize) -> Result<Symbol> {
 }
 
 fn convolution(x: &Symbol, filters: usize, kernel: usize, strides: usize) -> Result<Symbol> {
-    let convolution = Conv2D::new(filters, kernel)
-        .strides(strides)
-        .padding(Padding::Same)
-        .use_bias(false)
-        .kernel_initializer(Initializer::HeNormal { seed: None });
-    let x = BatchNormalization::new().on(&convolution.on(x)?)?;
+    let x = blocks::convolution(x, filters, kernel, strides, BatchNormalization::new())?;
     Activation::LeakyRelu(0.1).on(&x)
 }

@@ -2,25 +2,10 @@
 
 use std::ops::Range;
 
-use super::{LabelledBox, LabelledPicture};
+use super::{LabelledBox, Region};
 use crate::Result;
 use crate::data::Batch;
 use crate::data::pictures::array;
-
-/// Part of a sample that shows one picture.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Region {
-    /// x1, y1, x2, y2 in pixels of the input.
-    pub rect: [f32; 4],
-    pub exhaustive: bool,
-    pub known: Vec<bool>,
-}
-
-impl Region {
-    pub fn of(rect: [f32; 4], picture: &LabelledPicture) -> Self {
-        Region { rect, exhaustive: picture.exhaustive, known: picture.known.clone() }
-    }
-}
 
 /// A part of a sample, in pixels.
 #[derive(Debug, Clone, PartialEq)]

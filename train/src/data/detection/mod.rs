@@ -25,6 +25,7 @@ mod pseudo;
 mod scenes;
 mod sheet;
 mod sources;
+mod targets;
 mod tile;
 mod voc;
 mod weather;
@@ -42,6 +43,7 @@ pub use mosaic::Mosaics;
 pub use options::{Looks, MosaicOptions};
 pub use plain::Plain;
 pub use sheet::sheet;
+pub use targets::{Region, Targets};
 
 use crate::{Error, Result};
 

@@ -9,14 +9,14 @@ use image::RgbImage;
 use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
-use super::arrays::{self, Region, Sample, Tile};
+use super::arrays::{self, Sample, Tile};
 use super::colour::Tint;
 use super::dice::Dice;
 use super::options::MosaicOptions;
 use super::scenes::Scenes;
 use super::tile::{GREY, View};
 use super::weights::Weighted;
-use super::{DetectionSet, LabelledBox, LabelledPicture, camera, weather};
+use super::{DetectionSet, LabelledBox, LabelledPicture, Region, camera, weather};
 use crate::data::{Batch, Dataset};
 use crate::{Error, Result};
 

@@ -8,9 +8,9 @@ use wayside::geometry::BBox;
 use wayside::model::{ColorOrder, InputSpec, Resize};
 use wayside::preprocess::{Letterbox, Letterboxed, Transform};
 
-use super::arrays::{self, Region, Sample};
+use super::arrays::{self, Sample};
 use super::tile::GREY;
-use super::{DetectionSet, LabelledBox};
+use super::{DetectionSet, LabelledBox, Region};
 use crate::Result;
 use crate::data::{Batch, Dataset};
 

@@ -1,7 +1,7 @@
 //! Which cells answer for which box, and what each cell should say.
 
-use super::truth::Targets;
 use super::{Point, TaskAligned, iou, sigmoid};
+use crate::data::detection::Targets;
 
 /// What the network says about one picture.
 pub struct Answers<'a> {

@@ -6,8 +6,8 @@ use ndarray::ArrayD;
 use rayon::prelude::*;
 
 use super::super::JointLoss;
-use super::truth::{Region, Targets};
 use super::{cross_entropy, iou, sigmoid};
+use crate::data::detection::{Region, Targets};
 use crate::value::Value;
 
 /// For outputs of raw grids, (rows, columns, anchors · (5 + classes)), as [`crate::zoo::yolo_small`] gives them: x, y, width, height,

@@ -4,20 +4,20 @@
 mod assign;
 mod ciou;
 mod grid;
-mod truth;
 
 use burn::tensor::activation::relu;
 use burn::tensor::{Int, Tensor, TensorData};
 use ndarray::ArrayD;
 use rayon::prelude::*;
+use wayside::geometry::BBox;
 
 use super::JointLoss;
+use crate::data::detection::Targets;
 use crate::value::Value;
 
 use assign::{Answers, Assigned};
 use ciou::ciou;
 pub use grid::YoloGrid;
-pub use truth::Targets;
 
 /// For the outputs of [`crate::zoo::detector_small`]: for each stride two, logits of the classes and sides in cells. Truth are the three
 /// arrays of [`Targets`]. Two parts: `class` and `box`.
@@ -182,14 +182,10 @@ fn cross_entropy(logits: Tensor<2>, wanted: Tensor<2>) -> Tensor<2> {
     relu(logits.clone()) - logits.clone() * wanted + logits.abs().neg().exp().log1p()
 }
 
+/// Of two boxes x1, y1, x2, y2.
 fn iou(a: &[f32; 4], b: &[f32; 4]) -> f32 {
-    let width = a[2].min(b[2]) - a[0].max(b[0]);
-    let height = a[3].min(b[3]) - a[1].max(b[1]);
-    if width <= 0.0 || height <= 0.0 {
-        return 0.0;
-    }
-    let area = |r: &[f32; 4]| (r[2] - r[0]).max(0.0) * (r[3] - r[1]).max(0.0);
-    width * height / (area(a) + area(b) - width * height)
+    let bbox = |r: &[f32; 4]| BBox::new(r[0], r[1], r[2], r[3]);
+    bbox(a).iou(&bbox(b))
 }
 
 fn sigmoid(x: f32) -> f32 {

@@ -1,6 +1,8 @@
-//! Truth of a batch of pictures with boxes, as three arrays.
+//! What a detector is told about its pictures, and the three arrays in which a batch carries it. They are written in arrays.rs.
 
 use ndarray::ArrayD;
+
+use super::{LabelledBox, LabelledPicture};
 
 /// The truth of one picture. In a batch it comes as three arrays, with a row for each thing and the sample's number first:
 ///
@@ -8,34 +10,37 @@ use ndarray::ArrayD;
 /// 2. ignored (m, 5): sample, x1, y1, x2, y2: what is found there is neither right nor wrong;
 /// 3. regions (k, 6 + classes): sample, x1, y1, x2, y2, 1 where every object is labelled, then 1 for each class that is labelled there.
 ///    Outside all regions every class counts as labelled.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Targets {
-    pub boxes: Vec<TargetBox>,
+    pub boxes: Vec<LabelledBox>,
     pub ignored: Vec<[f32; 4]>,
     pub regions: Vec<Region>,
 }
 
-#[derive(Debug, Clone, Copy)]
-pub struct TargetBox {
-    pub class: usize,
-    /// x1, y1, x2, y2.
+/// Part of a sample that shows one picture.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Region {
+    /// x1, y1, x2, y2 in pixels of the input.
     pub rect: [f32; 4],
+    /// Whether every object of a known class is labelled.
+    pub exhaustive: bool,
+    /// For each class, whether it is labelled here.
+    pub known: Vec<bool>,
 }
 
-#[derive(Debug, Clone)]
-pub struct Region {
-    pub rect: [f32; 4],
-    pub exhaustive: bool,
-    pub known: Vec<bool>,
+impl Region {
+    pub(super) fn of(rect: [f32; 4], picture: &LabelledPicture) -> Self {
+        Region { rect, exhaustive: picture.exhaustive, known: picture.known.clone() }
+    }
 }
 
 impl Targets {
     /// Of each sample. The arrays were [`Self::check`]ed.
-    pub(super) fn of(truth: &[ArrayD<f32>], batch: usize, classes: usize) -> Vec<Targets> {
+    pub(crate) fn of(truth: &[ArrayD<f32>], batch: usize, classes: usize) -> Vec<Targets> {
         let mut targets = vec![Targets::default(); batch];
         let rect = |row: &[f32]| [row[0], row[1], row[2], row[3]];
         for row in rows(&truth[0], 6) {
-            targets[row[0] as usize].boxes.push(TargetBox { class: row[1] as usize, rect: rect(&row[2..]) });
+            targets[row[0] as usize].boxes.push(LabelledBox { class: row[1] as usize, rect: rect(&row[2..]) });
         }
         for row in rows(&truth[1], 5) {
             targets[row[0] as usize].ignored.push(rect(&row[1..]));
@@ -51,7 +56,7 @@ impl Targets {
     }
 
     /// Why arrays are none of these, to end "the truth …".
-    pub(super) fn check(truth: &[ArrayD<f32>], batch: usize, classes: usize) -> Result<(), String> {
+    pub(crate) fn check(truth: &[ArrayD<f32>], batch: usize, classes: usize) -> Result<(), String> {
         let [boxes, ignored, regions] = truth else {
             return Err(format!("has {} arrays, not boxes, ignored and regions", truth.len()));
         };
