@@ -80,7 +80,14 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let shutdown = Shutdown::new();
     shutdown.on_signals().context("cannot listen to signals")?;
     let options = Options { snapshot: Some(picture.clone()), keep: true, ..Options::default() };
-    let outcome = counting::count(&config, options, &shutdown)?;
+    let outcome = match counting::count(&config, options, &shutdown) {
+        Ok(outcome) => outcome,
+        Err(error) => {
+            // Input that cannot be counted leaves no folder behind; one with something in it stays.
+            let _ = std::fs::remove_dir(out);
+            return Err(error);
+        }
+    };
     let equal = match &scene {
         Some(scene) => print_beside_truth(scene, &config.sources[0].lines[0], &outcome),
         None => {

@@ -44,6 +44,13 @@ fn the_test_network_is_not_let_loose_on_real_traffic() {
 }
 
 #[test]
+fn a_demo_of_nothing_leaves_nothing() {
+    let dir = folder();
+    refused(dir.path(), &["demo", "none.mp4"], &["none.mp4", "no such file"]);
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+}
+
+#[test]
 fn lines_that_are_none() {
     let dir = folder();
     for (line, words) in

@@ -18,12 +18,13 @@ pub enum Error {
     /// The loss is no number any more.
     #[error("{0}")]
     Diverged(String),
-    #[error("{}: {source}", path.display())]
-    File { path: PathBuf, source: std::io::Error },
+    /// The line has the reason in it, so it is no source that would be printed once more.
+    #[error("{}: {reason}", path.display())]
+    File { path: PathBuf, reason: std::io::Error },
 }
 
 impl Error {
-    pub fn file(path: impl Into<PathBuf>, source: std::io::Error) -> Self {
-        Error::File { path: path.into(), source }
+    pub fn file(path: impl Into<PathBuf>, reason: std::io::Error) -> Self {
+        Error::File { path: path.into(), reason }
     }
 }

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 
 use crate::callback;
+use crate::data::read::Skipped;
 use crate::task::label::{Label, listed};
 
 /// Let other detectors label pictures, for what nobody has labelled
@@ -51,8 +52,12 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     }
     let bar = callback::bar(pictures.len() as u64, "labelling");
     let task = Label { teachers: args.teachers.clone(), classes, tiles: args.tiles, least: args.least };
-    let count = task.run(&pictures, &args.out, || bar.inc(1))?;
+    let mut skipped = Skipped::default();
+    let count = task.run(&pictures, &args.out, &mut skipped, || bar.inc(1))?;
     bar.finish_and_clear();
+    for line in skipped.lines() {
+        eprintln!("{line}");
+    }
     println!("{count} boxes in {} pictures, written to {}", pictures.len(), args.out.display());
     Ok(ExitCode::SUCCESS)
 }

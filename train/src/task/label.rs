@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use image::RgbImage;
@@ -14,7 +15,7 @@ use wayside::geometry::BBox;
 use wayside::model::{self, ModelFolder};
 
 use super::make_folder;
-use crate::data::read;
+use crate::data::read::Skipped;
 use crate::{Error, Result};
 
 /// How pictures are labelled.
@@ -58,25 +59,36 @@ struct Seen {
 impl Label {
     /// Writes `NAME.txt` for each picture into `out`, a line `class cx cy w h score` for each object, in fractions of the picture. The
     /// score is the mean over the teachers. Files that are there are left as they are, so that it can go on after a stop. `step` is
-    /// called for each picture. Returns how many boxes were written.
-    pub fn run(&self, pictures: &[PathBuf], out: &Path, step: impl Fn() + Sync) -> Result<usize> {
+    /// called for each picture; those that can't be read are listed in `skipped`. Returns how many boxes were written.
+    pub fn run(
+        &self,
+        pictures: &[PathBuf],
+        out: &Path,
+        skipped: &mut Skipped,
+        step: impl Fn() + Sync,
+    ) -> Result<usize> {
         make_folder(out)?;
         let teachers: Vec<Teacher> = self.teachers.iter().map(|name| self.teacher(name)).collect::<Result<_>>()?;
-        let count = AtomicUsize::new(0);
+        let (count, skipped) = (AtomicUsize::new(0), Mutex::new(skipped));
         pictures.par_iter().try_for_each_init(
             || self.detectors(&teachers),
             |detectors, picture| {
                 let detectors = detectors.as_mut().map_err(|error| Error::Model(error.to_string()))?;
                 let name = picture.file_stem().unwrap_or_default();
                 let file = out.join(name).with_added_extension("txt");
+                // Read apart, so that pictures are decoded side by side.
+                let mut own = Skipped::default();
                 if !file.exists()
-                    && let Ok(pixels) = read::read(picture)
+                    && let Some(pixels) = own.read(picture)
                 {
                     let seen = self.look(&pixels, &teachers, detectors)?;
                     count.fetch_add(seen.len(), Ordering::Relaxed);
                     let text = lines(&seen, pixels.width() as f32, pixels.height() as f32);
                     let written = wayside::part_file::write(&file, text.as_bytes());
                     written.map_err(|error| Error::file(&file, error))?;
+                }
+                if let Ok(mut skipped) = skipped.lock() {
+                    skipped.0.extend(own.0);
                 }
                 step();
                 Ok::<(), Error>(())

@@ -1,5 +1,7 @@
 //! The program as a user meets it.
 
+mod detect;
+
 use std::path::Path;
 use std::process::{Command, Output};
 

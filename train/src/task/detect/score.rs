@@ -8,6 +8,7 @@ use wayside::detect::{ClassFilter, DetectParams, Groups, Head, NmsParams, Postpr
 use wayside::engine::{OutputInfo, Outputs, Tensor};
 use wayside::evaluate::detect::{Picture, Report, evaluate};
 use wayside::model::ModelSpec;
+use wayside::part_file;
 use wayside::preprocess::Transform;
 
 use crate::callback::{Callback, Training};
@@ -135,6 +136,6 @@ impl Callback for Score<'_> {
         rows.push(row);
         let lines = rows.iter().map(|row| format!("{},{},{},{}\n", row.epoch, row.ap50, row.ap75, row.ap));
         let text = format!("{HEADER}\n{}", lines.collect::<String>());
-        fs::write(&self.file, text).map_err(|error| Error::file(&self.file, error))
+        part_file::write(&self.file, text.as_bytes()).map_err(|error| Error::file(&self.file, error))
     }
 }
