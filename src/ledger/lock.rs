@@ -33,6 +33,13 @@ impl WriterLock {
     }
 }
 
+impl Drop for WriterLock {
+    /// Not left to the closing of the file: a process that is being started has a copy of the handle for a moment, and with it the lock.
+    fn drop(&mut self) {
+        let _ = self.file.unlock();
+    }
+}
+
 fn share(file: &File) -> io::Result<()> {
     match file.lock_shared() {
         // A file system without locks: nobody is ever known to be dead, everything else works.
@@ -79,5 +86,15 @@ mod tests {
         drop(second);
         assert_eq!(is_written(&db), Some(false));
         assert!(WriterLock::acquire(&db).unwrap().alone);
+    }
+
+    #[test]
+    fn a_copy_of_the_handle_does_not_outlive_the_writer() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = folder.path().join("a.db");
+        let writer = WriterLock::acquire(&db).unwrap();
+        let _copy = writer.file.try_clone().unwrap();
+        drop(writer);
+        assert_eq!(is_written(&db), Some(false));
     }
 }
