@@ -7,7 +7,7 @@
 # ASSETS has detect-train/ and models/ (../shared/assets); WORK is a folder for everything in between.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
-assets=$1 work=$2 epochs=${3:-48}
+assets=$1 work=$2 epochs=${3:-50}
 data=$assets/detect-train
 cargo build --release --workspace
 mkdir -p "$work"
@@ -20,8 +20,8 @@ ls "$(realpath "$data")"/images/*.webp | awk 'NR % 45 == 0' > "$work/calibrate.t
 target/release/wayside-train label --data "$data" --teacher "$work/yolox8" \
     --teacher "$assets/models/object_detection_nanodet_2022nov_int8.onnx" -o "$work/pseudo"
 
-target/release/wayside-train detect --data "$data" --pseudo "$work/pseudo" --sure 0.4 --unsure 0.15 --scenes 0.05 \
-    --epochs "$epochs" --steps 50 --batch-size 64 --measure-every 10 --name vehicle-float --licence "MIT OR Apache-2.0" \
+target/release/wayside-train detect --data "$data" --pseudo "$work/pseudo" --sure 0.4 --unsure 0.22 --scenes 0.05 \
+    --classes person,car,motorcycle,bus,truck --epochs "$epochs" --steps 100 --batch-size 32 --measure-every 10 --name vehicle-float --licence "MIT OR Apache-2.0" \
     --trained-on "detect-train (CC BY 4.0, pictures of Open Images CC BY 2.0), pseudo-labels of YOLOX-nano and NanoDet-m (Apache-2.0)" \
     -o "$work/vehicle"
 

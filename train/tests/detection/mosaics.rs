@@ -26,7 +26,8 @@ fn mosaics(set: &Arc<DetectionSet>, options: MosaicOptions) -> Mosaics {
 }
 
 fn still() -> MosaicOptions {
-    MosaicOptions { sides: vec![(0, 192)], looks: Looks { flip: 0.5, ..Looks::none() }, ..Default::default() }
+    let looks = Looks { flip: 0.5, ..Looks::none() };
+    MosaicOptions { sides: vec![(0, 192)], sizes: (8.0, 110.0), background: 0.0, looks, ..Default::default() }
 }
 
 fn rows(array: &ArrayD<f32>) -> Vec<Vec<f32>> {
@@ -109,6 +110,17 @@ fn sizes_reach_from_the_smallest_to_the_largest() {
         assert!((0.2..0.4).contains(&part(low, high)), "{low} to {high}: {}", part(low, high));
     }
     assert!(part(64.0, 120.0) > 0.05 && part(0.0, 7.5) == 0.0, "{sizes:?}");
+}
+
+#[test]
+fn background_is_seen_at_all_scales() {
+    let set = folder().set();
+    let boxes = |background: f32| {
+        let data = mosaics(&set, MosaicOptions { grids: [0.0, 1.0, 0.0], background, ..still() });
+        (0..8).map(|epoch| data.batch(&(0..11).collect::<Vec<_>>(), epoch).unwrap().y[0].shape()[0]).sum::<usize>()
+    };
+    let (all, some, none) = (boxes(0.0), boxes(0.5), boxes(1.0));
+    assert!(all > some && some > none && none > 0, "{all} {some} {none}");
 }
 
 #[test]

@@ -14,6 +14,9 @@ pub struct MosaicOptions {
     pub divide: bool,
     /// A box drawn from a tile's picture is brought to a size (the root of its area) in this range, each octave as often.
     pub sizes: (f32, f32),
+    /// How often a tile shows any place of its picture instead of one of its boxes: what is no object has to be seen at all
+    /// scales too.
+    pub background: f32,
     /// Bounds of the magnification.
     pub scales: (f32, f32),
     /// Magnification of pictures without boxes.
@@ -43,7 +46,8 @@ impl Default for MosaicOptions {
             sides: vec![(0, 320)],
             grids: [0.3, 0.5, 0.2],
             divide: false,
-            sizes: (8.0, 110.0),
+            sizes: (8.0, 180.0),
+            background: 0.2,
             scales: (0.15, 2.5),
             empty_scales: (0.5, 1.5),
             aspect: 1.25,

@@ -57,7 +57,8 @@ impl Pseudo {
         }
     }
 
-    /// Adds what the picture's source left out.
+    /// Adds what the picture's source left out. After that its background counts as empty: an object that not even an unsure answer points
+    /// to is rare, and a network that is never told where it is wrong soon sees vehicles in walls.
     pub fn fill(&self, labelled: &mut LabelledPicture, sure: f32, unsure: f32) {
         let Some(found) = labelled.file.file_stem().and_then(|stem| self.pictures.get(stem)) else { return };
         let (w, h) = (labelled.size.0 as f32, labelled.size.1 as f32);
@@ -84,6 +85,7 @@ impl Pseudo {
             }
         }
         labelled.known.iter_mut().zip(&self.sought).for_each(|(known, sought)| *known |= sought);
+        labelled.exhaustive = true;
     }
 }
 

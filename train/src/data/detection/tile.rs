@@ -26,7 +26,8 @@ pub(super) struct View {
 }
 
 impl View {
-    /// Brings a box of the picture, drawn from all, to a size drawn for it, and to a place in the tile drawn for it.
+    /// Brings a box of the picture, drawn from all, to a size drawn for it, and to a place in the tile drawn for it;
+    /// now and then shows another place at that scale.
     pub fn draw(picture: &LabelledPicture, tile: (usize, usize), options: &MosaicOptions, dice: &mut Dice) -> Self {
         let (width, height) = (picture.size.0 as f32, picture.size.1 as f32);
         let chosen = (!picture.boxes.is_empty()).then(|| picture.boxes[dice.below(picture.boxes.len())].rect);
@@ -37,7 +38,8 @@ impl View {
         let scale = scale.clamp(options.scales.0, options.scales.1);
         let aspect = dice.log_between(1.0 / options.aspect, options.aspect).sqrt();
         let flip = dice.chance(options.looks.flip);
-        let [x1, y1, x2, y2] = chosen.unwrap_or([0.0, 0.0, width, height]);
+        let shown = chosen.filter(|_| !dice.chance(options.background));
+        let [x1, y1, x2, y2] = shown.unwrap_or([0.0, 0.0, width, height]);
         Self::placed(
             (scale * aspect, scale / aspect),
             ((x1, x2, width), (y1, y2, height)),
