@@ -34,8 +34,8 @@ pub fn apart(truth: &[String], labels: &[String], wanted: &[String]) -> anyhow::
     })
 }
 
-/// All as one kind. A class that the model has no label for, as `vehicle`, always counts; `wanted` are labels of the
-/// model. Without them the truth's own classes are the labels, and the class `vehicle` means all vehicles.
+/// All as one kind. `wanted` are labels of the model. The truth's classes of these names count; where it has none of them,
+/// those that the model has no label for, as `vehicle`. Without them the truth's own classes are the labels, and the class `vehicle` means all vehicles.
 pub fn as_one(truth: &[String], labels: &[String], wanted: &[String]) -> anyhow::Result<Scored> {
     let mut found = Vec::new();
     match wanted {
@@ -55,7 +55,11 @@ pub fn as_one(truth: &[String], labels: &[String], wanted: &[String]) -> anyhow:
             found.extend((0..labels.len()).filter(|label| keep.keeps(*label)));
         }
     }
-    let counts = |name: &String| position(labels, name).is_none_or(|label| found.contains(&label));
+    let named = |name: &String| position(labels, name).is_some_and(|label| found.contains(&label));
+    let counts = |name: &String| match wanted.is_empty() || truth.iter().any(named) {
+        true => named(name) || wanted.is_empty(),
+        false => position(labels, name).is_none(),
+    };
     Ok(Scored {
         names: vec![
             labels
@@ -112,6 +116,7 @@ mod tests {
         };
         assert_eq!(of("vehicle", ""), (vec![Some(0)], vec![None, Some(0), None, Some(0)]));
         assert_eq!(of("vehicle", "car"), (vec![Some(0)], vec![None, Some(0), None, None]));
+        assert_eq!(of("bicycle car", "car"), (vec![None, Some(0)], vec![None, Some(0), None, None]));
         assert_eq!(of("car person", "car"), (vec![Some(0), None], vec![None, Some(0), None, None]));
         assert_eq!(of("car dog", ""), (vec![Some(0); 2], vec![None, Some(0), Some(0), None]));
     }

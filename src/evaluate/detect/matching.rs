@@ -1,6 +1,6 @@
 //! Which detection matches which labelled box, at every overlap and in every range of areas.
 
-use super::{Labelled, OVERLAPS, Picture, overlap};
+use super::{Found, Labelled, OVERLAPS, Picture, overlap};
 
 /// Detections of a picture and class that count, best first.
 const MOST: usize = 100;
@@ -32,23 +32,8 @@ impl Matched {
 
 /// Judges what was found of `class` in a picture, once for each range of areas.
 pub(super) fn match_picture(picture: &Picture, class: usize, areas: &[(f64, f64)], out: &mut [Matched]) {
-    let truth: Vec<&Labelled> = picture.truth.iter().filter(|labelled| labelled.class == class).collect();
-    let mut found: Vec<_> = picture.found.iter().filter(|found| found.class == class).collect();
-    found.sort_by(|a, b| b.score.total_cmp(&a.score));
-    found.truncate(MOST);
-    let overlaps: Vec<f64> = found
-        .iter()
-        .flat_map(|found| {
-            truth.iter().map(|labelled| {
-                let common = found.rect.intersection(&labelled.rect);
-                let whole = match labelled.crowd {
-                    true => found.rect.area(),
-                    false => found.rect.area() + labelled.rect.area() - common,
-                };
-                if common > 0.0 { common / whole } else { 0.0 }
-            })
-        })
-        .collect();
+    let (truth, found) = of_class(picture, class);
+    let overlaps = overlaps(&found, &truth);
     for (&(least, most), out) in areas.iter().zip(out) {
         let outside = |area: f64| area < least || area > most;
         let ignored: Vec<bool> = truth.iter().map(|labelled| labelled.crowd || outside(labelled.area)).collect();
@@ -71,6 +56,36 @@ pub(super) fn match_picture(picture: &Picture, class: usize, areas: &[(f64, f64)
             }
         }
     }
+}
+
+/// What was found of `class`, best first, with the labelled box that it matches at the lowest overlap; and the labelled boxes.
+pub(super) fn pairs(picture: &Picture, class: usize) -> (Vec<(&Found, Option<usize>)>, Vec<&Labelled>) {
+    let (truth, found) = of_class(picture, class);
+    let crowd: Vec<bool> = truth.iter().map(|labelled| labelled.crowd).collect();
+    let chosen = choose(found.len(), &overlaps(&found, &truth), &crowd, &crowd, overlap(0));
+    (found.into_iter().zip(chosen).collect(), truth)
+}
+
+/// Labelled boxes in their order, and what was found, best first.
+fn of_class(picture: &Picture, class: usize) -> (Vec<&Labelled>, Vec<&Found>) {
+    let truth = picture.truth.iter().filter(|labelled| labelled.class == class).collect();
+    let mut found: Vec<_> = picture.found.iter().filter(|found| found.class == class).collect();
+    found.sort_by(|a, b| b.score.total_cmp(&a.score));
+    found.truncate(MOST);
+    (truth, found)
+}
+
+/// Row-major, a row for each that was found.
+fn overlaps(found: &[&Found], truth: &[&Labelled]) -> Vec<f64> {
+    let one = |found: &Found, labelled: &Labelled| {
+        let common = found.rect.intersection(&labelled.rect);
+        let whole = match labelled.crowd {
+            true => found.rect.area(),
+            false => found.rect.area() + labelled.rect.area() - common,
+        };
+        if common > 0.0 { common / whole } else { 0.0 }
+    };
+    found.iter().flat_map(|found| truth.iter().map(move |labelled| one(found, labelled))).collect()
 }
 
 /// The labelled box that each of `found` detections gets. `overlaps`: row-major, a row per detection, best first.

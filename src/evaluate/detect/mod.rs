@@ -13,10 +13,13 @@
 
 pub mod coco;
 mod matching;
+mod mistakes;
 mod precision;
 mod truth;
 pub mod yolo;
 
+pub use mistakes::{Mistake, Mistakes, mistakes};
+pub use precision::PrPoint;
 pub use truth::{Labelled, Truth, TruthPicture};
 
 use serde::Serialize;
@@ -128,6 +131,16 @@ fn of_class(pictures: &[Picture], class: usize) -> Figures {
     }
 }
 
+/// The precision–recall curve of a class at an overlap of 0.5, down the scores; empty where the truth has no box.
+pub fn precision_recall(pictures: &[Picture], class: usize) -> Vec<PrPoint> {
+    let mut matched = [Matched::default()];
+    for picture in pictures {
+        match_picture(picture, class, &AREAS[..1], &mut matched);
+    }
+    let [matched] = matched.map(Matched::sorted);
+    precision::points(&matched, 0).map(Iterator::collect).unwrap_or_default()
+}
+
 /// Over the overlaps.
 fn mean(matched: &Matched, of: impl Fn(precision::Curve) -> f64) -> Option<f64> {
     let sum = (0..OVERLAPS).map(|index| curve(matched, index).map(&of)).sum::<Option<f64>>()?;
@@ -236,6 +249,17 @@ mod tests {
         let second = Picture { truth: Vec::new(), found: vec![large] };
         let figures = evaluate(&[first, second], 1).all;
         assert_eq!((figures.ap50, figures.medium.ap), (Some(0.5), Some(1.0)));
+    }
+
+    #[test]
+    fn a_curve_has_a_point_for_each_detection_that_counts() {
+        let picture =
+            Picture { truth: vec![labelled(0.0), labelled(100.0)], found: vec![found(0.0, 0.9), found(300.0, 0.8)] };
+        let curve = precision_recall(&[picture], 0);
+        let [first, second] = curve[..] else { panic!("{curve:?}") };
+        assert_eq!((first.score, first.recall, first.precision), (0.9, 0.5, 1.0));
+        assert_eq!((second.score, second.recall, second.precision), (0.8, 0.5, 0.5));
+        assert!(precision_recall(&[Picture::default()], 0).is_empty());
     }
 
     #[test]

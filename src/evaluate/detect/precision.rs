@@ -13,19 +13,32 @@ pub(super) struct Curve {
     pub recall: f64,
 }
 
-/// At overlap `index`; `None` without a labelled box. `matched` is sorted.
-pub(super) fn curve(matched: &Matched, index: usize) -> Option<Curve> {
-    if matched.truth == 0 {
-        return None;
-    }
+/// How much is found, and how much of it is right, where all of this score and above counts.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct PrPoint {
+    pub score: f64,
+    pub recall: f64,
+    pub precision: f64,
+}
+
+/// Down the scores, at overlap `index`; `None` without a labelled box. `matched` is sorted.
+pub(super) fn points(matched: &Matched, index: usize) -> Option<impl Iterator<Item = PrPoint>> {
     let bit = 1u16 << index;
     let (mut right, mut all) = (0usize, 0usize);
-    let mut points = Vec::new();
-    for judged in matched.found.iter().filter(|judged| judged.ignored & bit == 0) {
-        right += usize::from(judged.matched & bit != 0);
-        all += 1;
-        points.push((right as f64 / matched.truth as f64, right as f64 / all as f64));
-    }
+    let judged = matched.found.iter().filter(move |judged| judged.ignored & bit == 0);
+    (matched.truth > 0).then(|| {
+        judged.map(move |judged| {
+            right += usize::from(judged.matched & bit != 0);
+            all += 1;
+            let (right, all, truth) = (right as f64, all as f64, matched.truth as f64);
+            PrPoint { score: judged.score, recall: right / truth, precision: right / all }
+        })
+    })
+}
+
+/// At overlap `index`; `None` without a labelled box. `matched` is sorted.
+pub(super) fn curve(matched: &Matched, index: usize) -> Option<Curve> {
+    let mut points: Vec<(f64, f64)> = points(matched, index)?.map(|point| (point.recall, point.precision)).collect();
     let recall = points.last().map_or(0.0, |point| point.0);
     // Precision at a recall is the best one at this or a larger recall.
     for at in (1..points.len()).rev() {

@@ -3,6 +3,8 @@
 use plotters::prelude::*;
 
 use super::{COLORS, unable};
+use wayside::evaluate::detect::PrPoint;
+
 use crate::Result;
 use crate::measure::Roc;
 
@@ -47,6 +49,16 @@ pub fn roc(title: &str, curves: &[(String, &Roc)]) -> Result<String> {
         &lines,
         Some(coin),
     )
+}
+
+/// Precision against recall, a named curve each.
+pub fn precision_recall(title: &str, curves: &[(&str, Vec<PrPoint>)]) -> Result<String> {
+    let line = |(name, points): &(&str, Vec<PrPoint>)| Line {
+        name: (*name).to_owned(),
+        points: points.iter().map(|point| (point.recall, point.precision)).collect(),
+    };
+    let lines: Vec<Line> = curves.iter().map(line).collect();
+    frame(title, "recall", "precision", (0.0, 1.0), (0.0, 1.02), &lines, None)
 }
 
 fn frame(

@@ -8,7 +8,7 @@ use std::path::Path;
 use crate::{Error, Result};
 
 pub use confusion::confusion;
-pub use lines::{Line, lines, roc};
+pub use lines::{Line, lines, precision_recall, roc};
 
 /// Ink, in the order of the lines: told apart in print and by the colour-blind (Okabe and Ito 2008).
 const COLORS: [(u8, u8, u8); 6] =

@@ -1,12 +1,13 @@
 //! A detector, from labelled pictures to a model folder that `wayside count` runs.
 
+mod mistakes;
 mod score;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use wayside::evaluate::detect::Report;
+use wayside::evaluate::detect::{Picture, Report, precision_recall};
 use wayside::model::{ColorOrder, HeadKind, InputSpec, ModelSpec, Resize, Task};
 
 use super::{draw_curves, make_folder};
@@ -121,9 +122,12 @@ impl Detect {
         if history.interrupted() {
             return Ok(None);
         }
-        let (report, agnostic) = score::measure(&model, val, &spec)?;
+        let measured = score::measure(&model, val, &spec)?;
         draw_curves(&self.out.join("loss.svg"), "Loss", "loss", &history, &["loss", "class_loss", "box_loss"])?;
         self.draw_scores()?;
+        self.draw_precision(&measured.pictures, &classes)?;
+        mistakes::draw(&self.out.join("mistakes.png"), val.set(), &measured.pictures)?;
+        let (report, agnostic) = (measured.by_class, measured.as_one);
         let folder = self.out.join(&self.name);
         let spec = ModelSpec { accuracy: accuracy(&agnostic), ..spec };
         model.export_folder(&folder, &spec, &self.options(&classes), true)?;
@@ -205,6 +209,14 @@ impl Detect {
         let lines = [line("AP50", |row| row.ap50), line("AP75", |row| row.ap75), line("AP", |row| row.ap)];
         let picture = chart::lines("Average precision, all classes as one", "epoch", "AP", &lines)?;
         chart::write(&self.out.join("ap.svg"), &picture)
+    }
+
+    /// Precision over recall, a curve for each class that the pictures show.
+    fn draw_precision(&self, pictures: &[Picture], classes: &[String]) -> Result<()> {
+        let curves = classes.iter().enumerate().map(|(class, name)| (name.as_str(), precision_recall(pictures, class)));
+        let curves: Vec<_> = curves.filter(|(_, points)| !points.is_empty()).collect();
+        let picture = chart::precision_recall("Precision and recall, overlap of 0.5", &curves)?;
+        chart::write(&self.out.join("precision.svg"), &picture)
     }
 }
 

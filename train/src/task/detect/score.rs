@@ -21,8 +21,16 @@ use crate::{Error, Result};
 const LEAST_SCORE: f32 = 0.01;
 const BATCH: usize = 32;
 
-/// By class, and all classes as one kind.
-pub fn measure(model: &Model, val: &Plain, spec: &ModelSpec) -> Result<(Report, Report)> {
+/// How a network does on the validation pictures.
+pub struct Measured {
+    pub by_class: Report,
+    /// All classes as one kind.
+    pub as_one: Report,
+    /// What was found and what is labelled, by class.
+    pub pictures: Vec<Picture>,
+}
+
+pub fn measure(model: &Model, val: &Plain, spec: &ModelSpec) -> Result<Measured> {
     let mut postprocess: Option<Postprocess> = None;
     let mut pictures = Vec::new();
     let numbers: Vec<usize> = (0..val.len()).collect();
@@ -43,9 +51,8 @@ pub fn measure(model: &Model, val: &Plain, spec: &ModelSpec) -> Result<(Report, 
             pictures.push(val.judged(number, found.iter().map(|it| (it.bbox, usize::from(it.class), it.score))));
         }
     }
-    let report = evaluate(&pictures, spec.labels.len());
-    let as_one: Vec<Picture> = pictures.into_iter().map(as_one_kind).collect();
-    Ok((report, evaluate(&as_one, 1)))
+    let as_one: Vec<Picture> = pictures.iter().cloned().map(as_one_kind).collect();
+    Ok(Measured { by_class: evaluate(&pictures, spec.labels.len()), as_one: evaluate(&as_one, 1), pictures })
 }
 
 fn new_postprocess(spec: &ModelSpec, outputs: &Outputs) -> Result<Postprocess> {
@@ -119,8 +126,8 @@ impl Callback for Score<'_> {
         if !(epoch + 1).is_multiple_of(self.every) && epoch + 1 != training.plan.epochs {
             return Ok(());
         }
-        let (report, agnostic) = measure(training.model, self.val, &self.spec)?;
-        let (all, classes) = (agnostic.all, report.all);
+        let measured = measure(training.model, self.val, &self.spec)?;
+        let (all, classes) = (measured.as_one.all, measured.by_class.all);
         let number = |value: Option<f64>| value.unwrap_or(0.0);
         let row = Row { epoch: epoch + 1, ap50: number(all.ap50), ap75: number(all.ap75), ap: number(all.ap) };
         eprintln!(
