@@ -3,12 +3,16 @@
 
 usage: faces.py pairs OUTPUTS ENCODER.onnx ENCODER_INT8.onnx YUNET.onnx LFW_FOLDER PAIRS.txt
        faces.py faces OUTPUTS YUNET.onnx YUNET_INT8.onnx PICTURES...
+       faces.py crowds FOLDER PORTRAITS...
 
 OUTPUTS is examples/outputs, built with `cargo build --release --example outputs`: it runs the 8-bit network in wayside's engine.
 ONNX Runtime runs the float one, and the 8-bit one too. Needs numpy, opencv-python-headless and onnxruntime.
 
 Pairs: faces are found by YuNet in float and aligned by its five landmarks; two embeddings are one person where their cosine is above
 a threshold, which is chosen on the other fold.
+
+Crowds: writes pictures of 640 x 640 pixels with 16, 64 or 144 of the portraits each, to calibrate with: in portraits alone the finest
+grid of a face detector never sees a face.
 """
 import subprocess
 import sys
@@ -115,6 +119,20 @@ def compare_faces(outputs, model, model8, paths):
                   f"{near:.2f}, scores within {off:.3f}); only float {alone}, only int8 {more}")
 
 
+def write_crowds(folder, paths):
+    dice, number = np.random.default_rng(1), 0
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    for across, pictures in [(4, 30), (8, 40), (12, 40)]:
+        side = 640 // across
+        for _ in range(pictures):
+            canvas = np.zeros((640, 640, 3), np.uint8)
+            for y, x in np.ndindex(across, across):
+                portrait = cv2.resize(cv2.imread(paths[dice.integers(len(paths))]), (side, side), interpolation=cv2.INTER_AREA)
+                canvas[y * side : (y + 1) * side, x * side : (x + 1) * side] = portrait
+            cv2.imwrite(f"{folder}/{number:03}.png", canvas)
+            number += 1
+
+
 # --- MobileFaceNet ---
 
 def similarity(landmarks):
@@ -180,4 +198,9 @@ def compare_pairs(outputs, encoder, encoder8, detector, folder, file):
 
 if __name__ == "__main__":
     kind, *rest = sys.argv[1:]
-    compare_pairs(*rest) if kind == "pairs" else compare_faces(*rest[:3], rest[3:])
+    if kind == "pairs":
+        compare_pairs(*rest)
+    elif kind == "faces":
+        compare_faces(*rest[:3], rest[3:])
+    else:
+        write_crowds(rest[0], rest[1:])
