@@ -27,7 +27,7 @@ fn mosaics(set: &Arc<DetectionSet>, options: MosaicOptions) -> Mosaics {
 
 fn still() -> MosaicOptions {
     let looks = Looks { flip: 0.5, ..Looks::none() };
-    MosaicOptions { sides: vec![(0, 192)], sizes: (8.0, 110.0), background: 0.0, looks, ..Default::default() }
+    MosaicOptions { sides: vec![(0, 192)], sizes: (8.0, 110.0), background: 0.0, clutter: 0.0, looks, ..Default::default() }
 }
 
 fn rows(array: &ArrayD<f32>) -> Vec<Vec<f32>> {
@@ -121,6 +121,14 @@ fn background_is_seen_at_all_scales() {
     };
     let (all, some, none) = (boxes(0.0), boxes(0.5), boxes(1.0));
     assert!(all > some && some > none && none > 0, "{all} {some} {none}");
+}
+
+#[test]
+fn clutter_shows_no_objects() {
+    let data = mosaics(&folder().set(), MosaicOptions { clutter: 1.0, ..still() });
+    let batch = data.batch(&(0..11).collect::<Vec<_>>(), 0).unwrap();
+    assert_eq!([0, 1].map(|array| batch.y[array].shape()[0]), [0, 0]);
+    assert!(rows(&batch.y[2]).iter().all(|region| region[5..].iter().all(|&known| known == 1.0)));
 }
 
 #[test]

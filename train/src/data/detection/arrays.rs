@@ -22,6 +22,10 @@ impl Tile {
         (self.x.len(), self.y.len())
     }
 
+    pub fn rect(&self) -> [f32; 4] {
+        [self.x.start, self.y.start, self.x.end, self.y.end].map(|side| side as f32)
+    }
+
     pub fn divisible(&self) -> bool {
         self.x.len().min(self.y.len()) >= 2 * LEAST
     }

@@ -15,6 +15,7 @@ mod anchors;
 mod arrays;
 mod camera;
 mod coco;
+mod clutter;
 mod colour;
 mod dice;
 mod load;

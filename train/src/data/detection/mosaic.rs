@@ -16,7 +16,7 @@ use super::options::MosaicOptions;
 use super::scenes::Scenes;
 use super::tile::{GREY, View};
 use super::weights::Weighted;
-use super::{DetectionSet, LabelledBox, LabelledPicture, Region, camera, weather};
+use super::{DetectionSet, LabelledBox, LabelledPicture, Region, camera, clutter, weather};
 use crate::data::{Batch, Dataset};
 use crate::{Error, Result};
 
@@ -115,6 +115,15 @@ impl Mosaics {
         let mut number = own;
         while let Some(mut tile) = tiles.pop() {
             let picture = &self.set.pictures[number];
+            if dice.chance(self.options.clutter) {
+                let mut pixels = clutter::paint(tile.size(), picture, self.set.pixels(number)?.as_ref(), dice);
+                Tint::draw(&self.options.looks, dice).apply(&mut pixels);
+                sample.put(&pixels, &tile, side);
+                sample.regions.push(Region::empty(tile.rect(), picture.known.len()));
+                sample.tiles.push((tile.clone(), tile));
+                number = self.weights.draw(dice);
+                continue;
+            }
             let mut view = View::draw(picture, tile.size(), &self.options, dice);
             while self.options.divide && tile.divisible() && view.leaves_half(picture.size) {
                 let mut parts = tile.quarters();

@@ -17,6 +17,8 @@ pub struct MosaicOptions {
     /// How often a tile shows any place of its picture instead of one of its boxes: what is no object has to be seen at all
     /// scales too.
     pub background: f32,
+    /// Part of the tiles that show clutter, shapes that are no object, instead of a picture.
+    pub clutter: f32,
     /// Bounds of the magnification.
     pub scales: (f32, f32),
     /// Magnification of pictures without boxes.
@@ -48,6 +50,7 @@ impl Default for MosaicOptions {
             divide: false,
             sizes: (8.0, 180.0),
             background: 0.2,
+            clutter: 0.1,
             scales: (0.15, 2.5),
             empty_scales: (0.5, 1.5),
             aspect: 1.25,

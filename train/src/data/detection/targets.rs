@@ -29,6 +29,11 @@ pub struct Region {
 }
 
 impl Region {
+    /// Nothing is there, and everybody knows.
+    pub(super) fn empty(rect: [f32; 4], classes: usize) -> Self {
+        Region { rect, exhaustive: true, known: vec![true; classes] }
+    }
+
     pub(super) fn of(rect: [f32; 4], picture: &LabelledPicture) -> Self {
         Region { rect, exhaustive: picture.exhaustive, known: picture.known.clone() }
     }
