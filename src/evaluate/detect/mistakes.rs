@@ -41,9 +41,12 @@ pub fn mistakes(pictures: &[Picture], classes: usize, least: f64) -> Mistakes {
                 }
             }
             let missed = truth.iter().zip(missed).filter(|(_, missed)| *missed);
-            all.missed.extend(
-                missed.map(|(labelled, _)| Mistake { picture: number, class, rect: labelled.rect, score: None }),
-            );
+            all.missed.extend(missed.map(|(labelled, _)| Mistake {
+                picture: number,
+                class,
+                rect: labelled.rect,
+                score: None,
+            }));
         }
     }
     all.false_alarms.sort_by(|a, b| b.score.unwrap_or(0.0).total_cmp(&a.score.unwrap_or(0.0)));

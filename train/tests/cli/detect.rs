@@ -46,7 +46,9 @@ fn a_detector_of_either_kind_ends_as_a_model_folder() {
         assert!(output.status.success(), "{arch}: {said}");
         assert!(said.contains("5.png") && said.contains("epoch 2: classes as one AP50"), "{arch}: {said}");
         assert!(text(&output.stdout).contains("as one"), "{arch}: {}", text(&output.stdout));
-        for file in ["ap.csv", "ap.svg", "precision.svg", "mistakes.png", "loss.svg", "history.csv", "checkpoint.safetensors"] {
+        for file in
+            ["ap.csv", "ap.svg", "precision.svg", "mistakes.png", "loss.svg", "history.csv", "checkpoint.safetensors"]
+        {
             assert!(out.join(file).is_file(), "{arch}: {file}");
         }
         let model = ModelFolder::open(&out.join("detector")).unwrap();

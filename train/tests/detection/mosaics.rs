@@ -27,7 +27,14 @@ fn mosaics(set: &Arc<DetectionSet>, options: MosaicOptions) -> Mosaics {
 
 fn still() -> MosaicOptions {
     let looks = Looks { flip: 0.5, ..Looks::none() };
-    MosaicOptions { sides: vec![(0, 192)], sizes: (8.0, 110.0), background: 0.0, clutter: 0.0, looks, ..Default::default() }
+    MosaicOptions {
+        sides: vec![(0, 192)],
+        sizes: (8.0, 110.0),
+        background: 0.0,
+        clutter: 0.0,
+        looks,
+        ..Default::default()
+    }
 }
 
 fn rows(array: &ArrayD<f32>) -> Vec<Vec<f32>> {

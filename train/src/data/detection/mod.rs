@@ -14,8 +14,8 @@
 mod anchors;
 mod arrays;
 mod camera;
-mod coco;
 mod clutter;
+mod coco;
 mod colour;
 mod dice;
 mod load;

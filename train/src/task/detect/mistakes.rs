@@ -71,7 +71,8 @@ fn tile(set: &DetectionSet, picture: &Picture, mistake: &Mistake) -> Result<RgbI
     };
     let class = &set.classes[mistake.class];
     let label = if mistake.score.is_some() { class.clone() } else { format!("{class} missed") };
-    let mark = |bbox, class: usize, label, score| Mark { bbox, class: class as u16, label, score, track: None, trail: &[] };
+    let mark =
+        |bbox, class: usize, label, score| Mark { bbox, class: class as u16, label, score, track: None, trail: &[] };
     let mut marks = vec![mark(place(&rect), mistake.class, label.as_str(), mistake.score.map(|score| score as f32))];
     let labelled = picture.truth.iter().filter(|labelled| !labelled.crowd && labelled.rect != rect);
     marks.extend(labelled.map(|labelled| mark(place(&labelled.rect), labelled.class, "", None)));
