@@ -22,6 +22,24 @@ def opset_13(model, folder):
     return folder / "opset13.onnx", network.graph.input[0].name
 
 
+def cut(model, folder):
+    """The network up to its last convolutions, each an output of its own: put together first, boxes and scores would share one scale, and
+    every score would be rounded to 0."""
+    import onnx
+    source, name = opset_13(model, folder)
+    graph = onnx.load(source).graph
+    makers = {output: node for node in graph.node for output in node.output}
+    ends, left = [], [output.name for output in graph.output]
+    while left:
+        node = makers.get(left.pop())
+        if node is not None and node.op_type == "Conv":
+            ends += [node.output[0]] if node.output[0] not in ends else []
+        elif node is not None:
+            left += node.input
+    onnx.utils.extract_model(str(source), str(folder / "cut.onnx"), [name], ends)
+    return folder / "cut.onnx", name
+
+
 def onnxruntime(model, folder, method):
     """ONNX Runtime's static quantisation (QDQ) of every operator that it knows, uint8 activations, int8 weights per channel, after its own
     preparation. What `quantize_static` does, but with ranges gathered picture by picture: it would keep all tensors of all pictures."""
@@ -31,7 +49,7 @@ def onnxruntime(model, folder, method):
     from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
     from onnxruntime.quantization.registry import QDQRegistry, QLinearOpsRegistry
     from onnxruntime.quantization.shape_inference import quant_pre_process
-    source, name = opset_13(model, folder)
+    source, name = cut(model, folder)
     prepared = folder / "prepared.onnx"
     quant_pre_process(str(source), str(prepared))
 
@@ -75,13 +93,12 @@ def nncf_openvino(model, folder):
 
 
 def ai_edge_quantizer(model, folder):
-    """A TFLite file by onnx2tf, then int8 weights per channel and int8 activations; the ends stay float, so that boxes and scores do
-    not share one scale in the output."""
+    """A TFLite file by onnx2tf, then int8 weights per channel and int8 activations."""
     from ai_edge_litert.interpreter import Interpreter
     from ai_edge_quantizer import quantizer, recipe
 
     import convert
-    convert.tflite(model, folder)
+    convert.tflite(cut(model, folder)[0], folder)
     source = str(folder / "float.tflite")
     network = Interpreter(source)
     signature, ends = next(iter(network.get_signature_list().items()))

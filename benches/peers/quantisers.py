@@ -6,7 +6,8 @@
     benches/peers/quantisers.py --only "percentile" --json quantisers.json
 
 All calibrate with the same pictures, whole (letterboxed) and as many. Each file runs in the runtime that its quantiser is made for, and
-those that are ONNX also in wayside's engine. AP50 is pycocotools', on what cv2, numpy and the runtime find: scores from 0.01, suppression
+those that are whole ONNX networks also in wayside's engine. ONNX Runtime's quantiser and ai-edge-quantizer get the network without what
+lies behind its last convolutions (`cut` in quantise.py). AP50 is pycocotools', on what cv2, numpy and the runtime find: scores from 0.01, suppression
 at 0.45 among the scored classes. wayside's own figures are from `wayside evaluate detect`, with a letterbox and suppression of its own.
 """
 import argparse
@@ -69,9 +70,11 @@ def candidates(args):
     """Quantised files: how each is made, and what runs it."""
     model, work = ASSETS / "models/yolox_nano.onnx", args.work
     rows = [("float", "onnxruntime", model), ("float", "wayside", model)]
-    for name in ("wayside", "onnxruntime minmax", "onnxruntime percentile", "nncf onnx"):
+    for name in ("wayside", "nncf onnx"):
         file = work / f"{name.replace(' ', '-')}.onnx"
         rows += [(name, "onnxruntime", file), (name, "wayside", file)]
+    rows += [(name, "onnxruntime", work / f"{name.replace(' ', '-')}.onnx")
+             for name in ("onnxruntime minmax", "onnxruntime percentile")]
     rows += [("nncf openvino", "openvino-f32", work / "nncf.xml"), ("ai-edge-quantizer", "litert", work / "int8.tflite")]
     return [{"name": f"{name}, in {engine}", "quantiser": name, "engine": engine, "file": file} for name, engine, file in rows]
 
@@ -139,8 +142,22 @@ def by_runtime(row):
         for path in sorted((ASSETS / "detect-eval" / folder).iterdir()):
             pixels, scale = letterboxed(path)
             found = run(prepare(np.ascontiguousarray(pixels[None].astype(np.float32))))
-            outputs[folder, path.name] = worker.plain(run, [np.array(o) for o in found])[0].reshape(-1, 85), scale
+            outputs[folder, path.name] = joined(worker.plain(run, [np.array(o) for o in found])), scale
     return [score(folder, truth, labels, outputs) for _, folder, truth, labels, _ in SETS]
+
+
+def joined(outputs):
+    """Rows of 85 numbers: as the network gives them, or of a network that was cut, which gives boxes, objectness and classes of each grid
+    apart, as logits, in NCHW or NHWC."""
+    import numpy as np
+    if len(outputs) == 1:
+        return outputs[0].reshape(-1, 85)
+    grids = {}
+    for output in outputs:
+        rows = output[0] if output.shape[1] == output.shape[2] else output[0].transpose(1, 2, 0)
+        rows = rows.reshape(-1, rows.shape[-1])
+        grids.setdefault(len(rows), {})[rows.shape[1]] = rows if rows.shape[1] == 4 else 1 / (1 + np.exp(-rows))
+    return np.concatenate([np.hstack([grids[size][n] for n in (4, 1, 80)]) for size in sorted(grids, reverse=True)])
 
 
 def score(folder, truth, labels, outputs):

@@ -56,6 +56,7 @@ fn pseudo_labels_fill_in_what_a_source_leaves_out() {
         "1 0.21 0.2 0.2 0.2 0.9",  // the same, taken for a bus
         "0 0.6 0.6 0.2 0.2 0.8",   // a car without a label
         "1 0.5 0.2 0.1 0.1 0.7",   // a bus
+        "0 0.65 0.6 0.1 0.2 0.6",  // a half of the unlabelled car
         "1 0.2 0.5 0.1 0.1 0.3",   // perhaps a bus
         "1 0.2 0.8 0.1 0.1 0.05",  // hardly a bus
         "0 0.92 0.92 0.1 0.1 0.9", // where the source says not to look
@@ -71,7 +72,7 @@ fn pseudo_labels_fill_in_what_a_source_leaves_out() {
     let classes = |number: usize| set.pictures[number].boxes.iter().map(|one| one.class).collect::<Vec<_>>();
     assert_eq!(classes(0), [0, 0, 1]);
     assert!(near(set.pictures[0].boxes[1].rect, [50.0, 50.0, 70.0, 70.0]));
-    assert_eq!(set.pictures[0].ignored.len(), 2);
+    assert_eq!(set.pictures[0].ignored.len(), 3);
     // Where all cars are labelled, no car is added; what lies in no ignored region of this picture neither.
     assert_eq!((classes(1), set.pictures[1].ignored.len()), (vec![0, 1], 1));
     assert_eq!(set.pictures[0].known, [true, true, false], "trucks were not looked for");

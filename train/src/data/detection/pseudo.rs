@@ -13,6 +13,10 @@ use crate::{Error, Result};
 /// An object found that overlaps a labelled one this much (intersection over union) is that object, whatever its class.
 const SAME: f32 = 0.6;
 
+/// One of which this much lies in a labelled or a surer one may be a part of it, a cab or a trailer, or an object before it: it is ignored.
+/// As a box of its own it would teach the network to find vehicles twice.
+const PART: f32 = 0.7;
+
 struct Found {
     class: usize,
     /// x1, y1, x2, y2 as fractions of the picture.
@@ -62,24 +66,26 @@ impl Pseudo {
     pub fn fill(&self, labelled: &mut LabelledPicture, sure: f32, unsure: f32) {
         let Some(found) = labelled.file.file_stem().and_then(|stem| self.pictures.get(stem)) else { return };
         let (w, h) = (labelled.size.0 as f32, labelled.size.1 as f32);
-        let (boxes, ignored) = (labelled.boxes.len(), labelled.ignored.len());
-        for one in found.iter().filter(|one| one.score >= unsure) {
+        let ignored = labelled.ignored.len();
+        let mut found: Vec<&Found> = found.iter().filter(|one| one.score >= unsure).collect();
+        found.sort_by(|a, b| b.score.total_cmp(&a.score));
+        for one in found {
             if labelled.known[one.class] && labelled.exhaustive {
                 continue;
             }
             let [x1, y1, x2, y2] = one.rect;
             let rect = common([x1 * w, y1 * h, x2 * w, y2 * h], [0.0, 0.0, w, h]);
             let size = area(rect);
-            let labelled_already = labelled.boxes[..boxes].iter().any(|other| {
-                let both = area(common(rect, other.rect));
-                both > SAME * (size + area(other.rect) - both)
-            });
+            let both = |other: &LabelledBox| area(common(rect, other.rect));
+            let labelled_already =
+                labelled.boxes.iter().any(|other| both(other) > SAME * (size + area(other.rect) - both(other)));
             // What the source says to ignore stays so, however sure the network is.
             let set_aside = labelled.ignored[..ignored].iter().any(|&other| area(common(rect, other)) > 0.5 * size);
             if size <= 0.0 || labelled_already || set_aside {
                 continue;
             }
-            match one.score >= sure {
+            let part = labelled.boxes.iter().any(|other| both(other) > PART * size);
+            match one.score >= sure && !part {
                 true => labelled.boxes.push(LabelledBox { class: one.class, rect }),
                 false => labelled.ignored.push(rect),
             }
