@@ -35,7 +35,8 @@ pub fn apart(truth: &[String], labels: &[String], wanted: &[String]) -> anyhow::
 }
 
 /// All as one kind. `wanted` are labels of the model. The truth's classes of these names count; where it has none of them,
-/// those that the model has no label for, as `vehicle`. Without them the truth's own classes are the labels, and the class `vehicle` means all vehicles.
+/// those that the model has no label for, as `vehicle`. Without `wanted` the truth's own classes are the labels, and the class
+/// `vehicle` means all vehicles.
 pub fn as_one(truth: &[String], labels: &[String], wanted: &[String]) -> anyhow::Result<Scored> {
     let mut found = Vec::new();
     match wanted {
