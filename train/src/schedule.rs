@@ -69,6 +69,15 @@ impl Schedule {
             }
         }
     }
+
+    /// Where it begins, a warm-up left out.
+    pub fn initial(&self) -> f32 {
+        match self {
+            Schedule::Cosine { initial, .. } => *initial,
+            Schedule::WarmUp { then, .. } => then.initial(),
+            other => other.rate(0),
+        }
+    }
 }
 
 impl From<f32> for Schedule {

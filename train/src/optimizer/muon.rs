@@ -21,11 +21,12 @@ const STEPS: usize = 5;
 const COEFFICIENTS: (f32, f32, f32) = (3.4445, -4.7750, 2.0315);
 
 impl Muon {
-    /// `rest` is the rate of AdamW at the first step.
+    /// `rest` is the rate of AdamW where `learning_rate` begins, a warm-up left out.
     pub fn new(learning_rate: impl Into<Schedule>, rest: f32) -> Self {
         let settings = Settings::new(learning_rate.into());
-        let first = settings.learning_rate.rate(0).max(f32::MIN_POSITIVE);
-        Muon { settings, momentum: 0.95, part: rest / first, rest: AdamW::new(rest) }
+        // Not by the rate of the first step: a warm-up begins near nothing, and biases would fly off at its end.
+        let initial = settings.learning_rate.initial().max(f32::MIN_POSITIVE);
+        Muon { settings, momentum: 0.95, part: rest / initial, rest: AdamW::new(rest) }
     }
 
     pub fn momentum(mut self, momentum: f32) -> Self {

@@ -6,6 +6,7 @@ use wayside_train::model::Compile;
 use wayside_train::optimizer::{Adam, AdamW, Muon, Optimizer, RmsProp, Sgd, Step, apply, by_name};
 use wayside_train::parameter::Spec;
 use wayside_train::prelude::*;
+use wayside_train::schedule::Schedule;
 
 use burn::tensor::{DType, Tensor};
 
@@ -67,6 +68,21 @@ fn vectors_keep_out_of_weight_decay() {
     let step = Step { rate: 0.5, number: 1, spec: &spec };
     let found = apply(&Sgd::new(0.5).weight_decay(0.5), value, Tensor::zeros([3], &device), &mut Vec::new(), &step);
     assert_eq!(found.into_data().try_to_vec::<f32>().unwrap(), [1.0; 3]);
+}
+
+#[test]
+fn a_warm_up_leaves_muon_s_two_rates_in_proportion() {
+    let device = Device::flex();
+    let spec = Spec::new("bias", [3], Initializer::Zeros);
+    let schedule = Schedule::Cosine { initial: 0.02, last: 0.0, steps: 1000, warm_up: 100 };
+    let value = Tensor::<1>::zeros([3], &device);
+    for (schedule, step) in [(schedule, 100), (Schedule::Constant(0.02).warm_up(50), 50)] {
+        let step = Step { rate: schedule.rate(step), number: 1, spec: &spec };
+        let gradient = Tensor::ones([3], &device);
+        let moved = apply(&Muon::new(schedule, 0.002), value.clone(), gradient, &mut Vec::new(), &step);
+        // Adam's first step is as long as its rate.
+        assert!(moved.into_data().iter::<f32>().all(|it| (it + 0.002).abs() < 1e-5));
+    }
 }
 
 #[test]

@@ -12,7 +12,8 @@ pub struct MosaicOptions {
     /// Tiles of which the picture would cover less than half in both directions are divided into four again and again, and
     /// others are drawn for the new ones: more objects instead of grey. Tiles stay at least 32 pixels wide.
     pub divide: bool,
-    /// A box drawn from a tile's picture is brought to a size (the root of its area) in this range, each octave as often.
+    /// A box drawn from a tile's picture is brought to a size (the root of its area) in this range, each octave as often;
+    /// to no more than the tile's side, so that objects as large as the picture are seen whole.
     pub sizes: (f32, f32),
     /// How often a tile shows any place of its picture instead of one of its boxes: what is no object has to be seen at all
     /// scales too.
@@ -48,7 +49,7 @@ impl Default for MosaicOptions {
             sides: vec![(0, 320)],
             grids: [0.3, 0.5, 0.2],
             divide: false,
-            sizes: (8.0, 180.0),
+            sizes: (8.0, 280.0),
             background: 0.2,
             clutter: 0.1,
             scales: (0.15, 2.5),

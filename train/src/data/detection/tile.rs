@@ -26,13 +26,14 @@ pub(super) struct View {
 }
 
 impl View {
-    /// Brings a box of the picture, drawn from all, to a size drawn for it, and to a place in the tile drawn for it;
-    /// now and then shows another place at that scale.
+    /// Brings a box of the picture, drawn from all, to a size drawn for it, no larger than the tile, and to a place in the
+    /// tile drawn for it; now and then shows another place at that scale.
     pub fn draw(picture: &LabelledPicture, tile: (usize, usize), options: &MosaicOptions, dice: &mut Dice) -> Self {
         let (width, height) = (picture.size.0 as f32, picture.size.1 as f32);
         let chosen = (!picture.boxes.is_empty()).then(|| picture.boxes[dice.below(picture.boxes.len())].rect);
+        let largest = options.sizes.1.min(tile.0.min(tile.1) as f32).max(options.sizes.0);
         let scale = match chosen {
-            Some(rect) => dice.log_between(options.sizes.0, options.sizes.1) / area(rect).sqrt(),
+            Some(rect) => dice.log_between(options.sizes.0, largest) / area(rect).sqrt(),
             None => dice.log_between(options.empty_scales.0, options.empty_scales.1),
         };
         let scale = scale.clamp(options.scales.0, options.scales.1);
