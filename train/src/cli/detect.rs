@@ -82,7 +82,7 @@ pub struct Args {
     #[arg(long, value_name = "PART", default_value_t = 0.0)]
     scenes: f32,
 
-    /// How much more often pictures with rare classes are drawn, 0 to 1
+    /// How much more often pictures with rare classes and those of small sources are drawn, 0 to 1
     #[arg(long, value_name = "PART", default_value_t = 0.5)]
     balance: f32,
 

@@ -37,6 +37,7 @@ fn a_source_says_what_it_labels() {
     let set = folder.set();
     assert_eq!((&set.pictures[0].known[..], set.pictures[0].exhaustive), (&[true; 3][..], true), "not named there");
     assert_eq!((&set.pictures[1].known[..], set.pictures[1].exhaustive), (&[true, false, true][..], false));
+    assert_eq!((set.pictures[0].source, set.pictures[1].source), (0, 1));
     folder.write("sources.csv", &format!("{header}\nimages/b.png,x,y,maybe,n\n"));
     let error = folder.read(&Reading::default()).unwrap_err();
     assert!(error.contains("sources.csv: line 2: `maybe`"), "{error}");

@@ -196,6 +196,7 @@ mod tests {
             file: "x".into(),
             boxes: vec![LabelledBox { class: 0, rect }],
             ignored: vec![],
+            source: 0,
             known: vec![true],
             exhaustive: true,
             size: (200, 100),

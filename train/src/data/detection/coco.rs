@@ -23,6 +23,7 @@ impl DetectionSet {
         let entry = |picture: wayside::evaluate::detect::TruthPicture| Entry {
             file: pictures.join(&picture.file),
             ignored: Vec::new(),
+            source: 0,
             known: vec![true; truth.classes.len()],
             exhaustive: true,
             truth: picture,

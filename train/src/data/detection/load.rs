@@ -42,6 +42,7 @@ pub(super) struct Entry {
     pub truth: TruthPicture,
     /// x1, y1, x2, y2 as fractions of the picture.
     pub ignored: Vec<[f32; 4]>,
+    pub source: usize,
     /// For each class of the source.
     pub known: Vec<bool>,
     pub exhaustive: bool,
@@ -109,6 +110,7 @@ fn labels(entry: &Entry, (width, height): (u32, u32)) -> Result<LabelledPicture>
         file: entry.file.clone(),
         boxes: Vec::new(),
         ignored: entry.ignored.iter().map(|&[x1, y1, x2, y2]| [x1 * w, y1 * h, x2 * w, y2 * h]).collect(),
+        source: entry.source,
         known: entry.known.clone(),
         exhaustive: entry.exhaustive,
         size: (width, height),

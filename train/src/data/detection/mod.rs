@@ -63,6 +63,8 @@ pub struct LabelledPicture {
     pub boxes: Vec<LabelledBox>,
     /// x1, y1, x2, y2 in pixels: crowds, things that are hard to tell, pseudo-labels that are unsure.
     pub ignored: Vec<[f32; 4]>,
+    /// Number of the source that the picture comes from.
+    pub source: usize,
     /// For each class, whether it is labelled here.
     pub known: Vec<bool>,
     /// Whether every object of a labelled class has its box.

@@ -30,8 +30,8 @@ pub struct MosaicOptions {
     pub visible: f32,
     /// A box smaller than this (the root of its area) is ignored.
     pub smallest: f32,
-    /// How much more often pictures with rare classes are drawn: 0 not at all, 0.5 by the root of their rarity, 1 so that
-    /// every class is drawn about as often.
+    /// How much more often pictures with rare classes and those of small sources are drawn: 0 not at all, 0.5 by the root of
+    /// their rarity, 1 so that every class and every source is drawn about as often.
     pub balance: f32,
     /// Part of the samples that are frames of the synthetic road.
     pub scenes: f32,

@@ -54,6 +54,7 @@ impl Scenes {
             file: scene.name.as_str().into(),
             boxes: Vec::new(),
             ignored: Vec::new(),
+            source: 0,
             known: vec![true; self.classes],
             exhaustive: true,
             size: (WIDTH, HEIGHT),

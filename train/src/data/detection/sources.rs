@@ -7,13 +7,16 @@ use crate::{Error, Result};
 
 /// What a source says of one picture.
 pub(super) struct Labels {
+    /// Number of the source from 1 on, in the order in which they come; 0 where none is named.
+    pub source: usize,
     /// For each class.
     pub known: Vec<bool>,
     pub exhaustive: bool,
 }
 
 /// By the picture as the lists name it. Columns `file`, `labels_CLASS` (y or n) for each class and
-/// `background_exhaustive` (y or n); classes without a column are labelled. No file, no entries.
+/// `background_exhaustive` (y or n); classes without a column are labelled. `source` names
+/// where the picture is from. No file, no entries.
 pub(super) fn read(path: &Path, classes: &[String]) -> Result<HashMap<String, Labels>> {
     if !path.is_file() {
         return Ok(HashMap::new());
@@ -25,7 +28,8 @@ pub(super) fn read(path: &Path, classes: &[String]) -> Result<HashMap<String, La
     let file = column("file").ok_or_else(|| refused("has no column file".into()))?;
     let classes: Vec<Option<usize>> = classes.iter().map(|class| column(&format!("labels_{class}"))).collect();
     let exhaustive = column("background_exhaustive");
-    let mut labels = HashMap::new();
+    let source = column("source");
+    let (mut labels, mut sources) = (HashMap::new(), HashMap::new());
     for (number, record) in reader.records().enumerate() {
         // Numbered as an editor does: the header is line 1.
         let line = number + 2;
@@ -37,7 +41,14 @@ pub(super) fn read(path: &Path, classes: &[String]) -> Result<HashMap<String, La
         };
         let known = classes.iter().map(|&column| says(column)).collect::<Result<_>>()?;
         let name = record.get(file).unwrap_or_default().to_owned();
-        labels.insert(name, Labels { known, exhaustive: says(exhaustive)? });
+        let source = match source.and_then(|source| record.get(source)) {
+            None | Some("") => 0,
+            Some(named) => {
+                let next = sources.len() + 1;
+                *sources.entry(named.to_owned()).or_insert(next)
+            }
+        };
+        labels.insert(name, Labels { source, known, exhaustive: says(exhaustive)? });
     }
     Ok(labels)
 }

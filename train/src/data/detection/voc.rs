@@ -60,6 +60,7 @@ impl DetectionSet {
                 file,
                 truth: TruthPicture { id: number as i64 + 1, file: one.picture, size, boxes },
                 ignored: Vec::new(),
+                source: 0,
                 known: vec![true; classes.len()],
                 exhaustive: true,
             }

@@ -37,6 +37,7 @@ impl DetectionSet {
             let labels = labels.get(name);
             entries.push(Entry {
                 ignored: ignored(folder, &file)?,
+                source: labels.map_or(0, |labels| labels.source),
                 known: labels.map_or_else(|| vec![true; truth.classes.len()], |labels| labels.known.clone()),
                 exhaustive: labels.is_none_or(|labels| labels.exhaustive),
                 truth: truth_picture,
