@@ -74,7 +74,8 @@ def candidates(args):
         file = work / f"{name.replace(' ', '-')}.onnx"
         rows += [(name, "onnxruntime", file), (name, "wayside", file)]
     rows += [(name, "onnxruntime", work / f"{name.replace(' ', '-')}.onnx")
-             for name in ("onnxruntime minmax", "onnxruntime percentile")]
+             for method in ("minmax", "percentile")
+             for name in (f"onnxruntime {method}", f"onnxruntime {method} convolutions")]
     rows += [("nncf openvino", "openvino-f32", work / "nncf.xml"), ("ai-edge-quantizer", "litert", work / "int8.tflite")]
     return [{"name": f"{name}, in {engine}", "quantiser": name, "engine": engine, "file": file} for name, engine, file in rows]
 

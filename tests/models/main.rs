@@ -10,16 +10,19 @@ mod refused;
 mod run;
 mod seeds;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use wayside::model::{ColorOrder, Graph, HeadKind, InputSpec, ModelFolder, ModelSpec, Resize, Task, sha256_hex};
 use wayside::preprocess::Letterboxed;
 
-/// `../shared/assets/models/NAME`, where the assets are.
+/// This repository. Asked for when it runs: tests that were built for another machine run elsewhere (tests/vm/int8_arm.sh).
+fn here() -> PathBuf {
+    std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into()).into()
+}
+
+/// `../shared/assets/NAME`, where the assets are.
 fn asset(name: &str) -> Option<PathBuf> {
-    // Asked for when it runs: tests that were built for another machine run elsewhere (tests/vm/int8_arm.sh).
-    let here = std::env::var("CARGO_MANIFEST_DIR").unwrap_or_else(|_| env!("CARGO_MANIFEST_DIR").into());
-    let path = Path::new(&here).join("../shared/assets").join(name);
+    let path = here().join("../shared/assets").join(name);
     if !path.exists() {
         eprintln!("skipped: no ../shared/assets");
         return None;

@@ -46,7 +46,7 @@ def sigmoid_divisor(x):
     t = np.clip(x.astype(F) * F(-1.44269504088896340736), F(-120), F(120))
     rounded = t + F(12582912.0)
     r = t - (rounded - F(12582912.0))
-    p = F(0.99992806) + r * (F(0.6932611) + r * (F(0.24261133) + r * F(5.5171322e-2)))
+    p = F(0.9999993) + r * (F(0.6931218) + r * (F(0.24024744) + r * (F(5.591786e-2) + r * F(9.570102e-3))))
     return F(1) + (p.view(np.uint32) + (rounded.view(np.uint32) << np.uint32(23))).view(F)
 
 

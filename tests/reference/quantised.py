@@ -1,16 +1,18 @@
 #!/usr/bin/env python3
 """Whether ONNX Runtime finds in pictures what wayside's int8 engine finds with the same quantised file.
 
-usage: quantised.py WAYSIDE MODEL_FOLDER PICTURES...      (numpy, opencv-python-headless, onnxruntime; Python 3.11)
+usage: quantised.py [--plain] WAYSIDE MODEL_FOLDER PICTURES...      (numpy, opencv-python-headless, onnxruntime; Python 3.11)
 
-MODEL_FOLDER is what `wayside quantize` wrote of a YOLOX or Yolo-Fastest. ONNX Runtime's side is cv2, numpy and
-detections.py: letterbox or plain resize, decoding, suppression with the vehicles as one group, scores from 0.25. Prints how
-many detections agree (the same class, each side within a pixel of the picture, scores within 0.01), and each that does not.
+MODEL_FOLDER is what `wayside quantize` wrote of a YOLOX, a Yolo-Fastest or a detector of our own (models/vehicle). ONNX Runtime's side is cv2, numpy and
+detections.py: letterbox or plain resize, decoding, suppression with the vehicles as one group, scores from 0.25. Both get
+pictures that cv2 has resized before, as its rounding is another matter. --plain: without ONNX Runtime's optimizations; on x86
+without VNNI its optimized convolutions add pairs of products in 16 bits, which saturate. Prints how many detections agree (the same class, each side within a pixel of the picture, scores within 0.01), and each that does not.
 """
 import json
 import os
 import subprocess
 import sys
+import tempfile
 import tomllib
 
 import cv2
@@ -34,6 +36,8 @@ def by_wayside(program, model, pictures):
 def decoded(outputs, spec, size):
     if spec["head"] == "yolox":
         return yolox(outputs[0][0], size, size)
+    if spec["head"] == "yolov8":
+        return sides([output[0] for output in outputs], size)
     # The finest grid has the first anchors.
     grids = sorted((output[0] for output in outputs), key=lambda grid: -grid.shape[1])
     each = len(spec["anchors"]) // len(grids)
@@ -41,8 +45,37 @@ def decoded(outputs, spec, size):
     return np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts])
 
 
-def by_onnx_runtime(model, spec, pictures):
-    session = ort.InferenceSession(os.path.join(model, "model.onnx"), providers=["CPUExecutionProvider"])
+def sides(outputs, size):
+    """Logits [classes, rows, columns] and sides [4, rows, columns] in cells, for one grid after the other -> boxes, scores."""
+    boxes, scores = [], []
+    for logits, cells in zip(outputs[::2], outputs[1::2]):
+        rows, columns = logits.shape[1:]
+        stride = size / columns
+        y, x = (np.mgrid[:rows, :columns] + 0.5) * stride
+        left, top, right, bottom = cells.astype(np.float64) * stride
+        boxes.append(np.stack([x - left, y - top, x + right, y + bottom], -1).reshape(-1, 4))
+        scores.append(1 / (1 + np.exp(-logits.astype(np.float64))).reshape(len(logits), -1).T)
+    return np.concatenate(boxes), np.concatenate(scores)
+
+
+def resized(spec, pictures, folder):
+    """Each picture as large as the network sees it."""
+    size = spec["input"]["width"]
+    for path in pictures:
+        picture = cv2.imread(path)
+        height, width = picture.shape[:2]
+        scale = min(size / width, size / height)
+        side = (size, size) if spec["input"]["resize"] == "stretch" else (round(width * scale), round(height * scale))
+        name = os.path.join(folder, os.path.splitext(os.path.basename(path))[0] + ".png")
+        cv2.imwrite(name, cv2.resize(picture, side, interpolation=cv2.INTER_LINEAR))
+        yield name
+
+
+def by_onnx_runtime(model, spec, pictures, plain):
+    options = ort.SessionOptions()
+    if plain:
+        options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+    session = ort.InferenceSession(os.path.join(model, "model.onnx"), options, providers=["CPUExecutionProvider"])
     given, labels = spec["input"], spec["labels"]
     kind = ["vehicle" if label in VEHICLES else label for label in labels]
     found = {}
@@ -69,10 +102,13 @@ def by_onnx_runtime(model, spec, pictures):
 
 
 def main():
-    program, model, *pictures = sys.argv[1:]
+    plain = "--plain" in sys.argv
+    program, model, *pictures = [word for word in sys.argv[1:] if word != "--plain"]
     with open(os.path.join(model, "model.toml"), "rb") as file:
         spec = tomllib.load(file)
-    ours, theirs = by_wayside(program, model, pictures), by_onnx_runtime(model, spec, pictures)
+    with tempfile.TemporaryDirectory() as folder:
+        pictures = list(resized(spec, pictures, folder))
+        ours, theirs = by_wayside(program, model, pictures), by_onnx_runtime(model, spec, pictures, plain)
     agree = near = total = 0
     for name, found in theirs.items():
         left = list(ours[name])

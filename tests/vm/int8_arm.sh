@@ -5,6 +5,7 @@
 # come from ../shared/lab, the networks from ../shared/assets; where they are missing nothing is tested.
 # --system runs the networks in a whole emulated machine as well (root, many minutes). BINARIES=FOLDER has wayside and the
 # test `models`, built before. QEMU=FILE is another qemu-aarch64: counting needs one with plugins (Debian: qemu-user).
+# QUANTISED="FILE..." are further networks of the int8 engine to count instructions of.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 lab=$(readlink -f ../shared/lab || true)
@@ -37,7 +38,7 @@ check() { # WHAT STATUS EXPECTED
 # On the emulated processor $cpu; tests look for ../shared/assets from the folder that CARGO_MANIFEST_DIR names.
 emulated() { CARGO_MANIFEST_DIR=$PWD "$qemu" -cpu $cpu -L "$root" "$@"; }
 
-networks=(quantised_files_come_out every_operator_gives any_convolution_comes_out)
+networks=(quantised_files_come_out embedded_detector_comes_out every_operator_gives any_convolution_comes_out)
 declare -A dots=([cortex-a72]=132 [cortex-a76]=0) kernels=([cortex-a72]=neon [cortex-a76]=dotprod)
 naive=$assets/yolox_nano_int8_qdq_naive_DEGRADED_derived.onnx
 for cpu; do
@@ -56,6 +57,7 @@ for cpu; do
     rm -rf $dir
     mkdir -p $dir/wayside $dir/shared/assets/models
     cp $work/models $dir/
+    cp -r models $dir/wayside/
     cp "$assets"/*int8*.onnx $dir/shared/assets/models/
     echo "CARGO_MANIFEST_DIR=/host/wayside ./models ${networks[*]}" >$dir/cmd.sh
     status=0
@@ -71,12 +73,16 @@ if "$qemu" -help | grep -q QEMU_PLUGIN; then
             sed -n 's/^instructions //p'
     }
     for cpu; do
-        for network in "tract $assets/yolox_nano.onnx" "int8 $naive" "int8 $assets/yolox_nano_int8_qdq_nodw_derived.onnx"; do
-            set -- $network
-            one=$(counted $1 $2 1)
-            many=$(counted $1 $2 $((runs + 1)))
-            echo "$cpu, $1, $(basename $2): $(((many - one) / runs / 1000)) thousand instructions per inference"
-        done
+        count() { # ENGINE FILE
+            one=$(counted $1 "$2" 1)
+            many=$(counted $1 "$2" $((runs + 1)))
+            echo "$cpu, $1, $2: $(((many - one) / runs / 1000)) thousand instructions per inference"
+        }
+        count tract "$assets/yolox_nano.onnx"
+        count int8 "$naive"
+        count int8 "$assets/yolox_nano_int8_qdq_nodw_derived.onnx"
+        count int8 models/vehicle/model.onnx
+        for file in ${QUANTISED:-}; do count int8 "$file"; done
     done
 else
     echo "not counted: $qemu has no plugins (apt-get install qemu-user, QEMU=/usr/bin/qemu-aarch64)"

@@ -281,7 +281,8 @@ unsafe fn sigmoid_divisor<I: Isa>(x: [I::Float; 4]) -> [I::Float; 4] {
         let rounded = four!(V => I::add(t[V], I::splat(ROUND)));
         let whole = four!(V => I::sub(rounded[V], I::splat(ROUND)));
         let r = four!(V => I::sub(t[V], whole[V]));
-        let p = four!(V => I::add(I::splat(POWER[2]), I::mul(r[V], I::splat(POWER[3]))));
+        let p = four!(V => I::add(I::splat(POWER[3]), I::mul(r[V], I::splat(POWER[4]))));
+        let p = four!(V => I::add(I::splat(POWER[2]), I::mul(r[V], p[V])));
         let p = four!(V => I::add(I::splat(POWER[1]), I::mul(r[V], p[V])));
         let p = four!(V => I::add(I::splat(POWER[0]), I::mul(r[V], p[V])));
         four!(V => I::add(I::splat(1.0), I::times_power(p[V], rounded[V])))
