@@ -228,6 +228,10 @@ class Interpreter:
         return sigmoid(x)
 
     def Relu(self, node, at, x):
+        sums = self.origin.get(node.input[0])
+        if sums is not None and sums[0] == "sums" and len(self.readers[node.input[0]]) == 1:
+            # Between a convolution and a quantiser it narrows the bounds: the factor is above 0, rounding keeps the order.
+            self.origin[node.output[0]] = ("sums", np.maximum(sums[1], 0), sums[2])
         return np.maximum(x, F(0))
 
     def PRelu(self, node, at, x, slope):
