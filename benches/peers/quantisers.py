@@ -180,6 +180,8 @@ def score(folder, truth, labels, outputs):
         for image in coco.dataset["images"]:
             raw, scale = outputs[folder, Path(image["file_name"]).name]
             found += detections(raw, scale, labels, image)
+        if not found:
+            return 0.0
         evaluation = COCOeval(coco, coco.loadRes(found), "bbox")
         evaluation.evaluate()
         evaluation.accumulate()
