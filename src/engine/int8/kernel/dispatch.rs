@@ -362,6 +362,12 @@ impl Kernels {
         on_elements!(self, max_u8(a, inout));
     }
 
+    /// A row of a matrix product: `sums[j] += factors[i] · rows[i][j]`, i upwards; each row as long as `sums`.
+    pub fn add_rows_f32(self, factors: &[f32], rows: &[f32], sums: &mut [f32]) {
+        assert_eq!(factors.len() * sums.len(), rows.len());
+        on_elements!(self, add_rows_f32(factors, rows, sums));
+    }
+
     /// eˣ in place, within 2 units in the last place.
     pub fn exp_f32(self, inout: &mut [f32]) {
         on_elements!(self, exp_f32(inout));

@@ -59,6 +59,16 @@ pub(super) fn lookup_f32(table: &[f32; 256], a: &[u8], out: &mut [f32]) {
     }
 }
 
+/// `sums[j] += factors[i] · rows[i][j]`, i upwards.
+#[inline(always)]
+pub(super) fn add_rows_f32(factors: &[f32], rows: &[f32], sums: &mut [f32]) {
+    for (&factor, row) in factors.iter().zip(rows.chunks_exact(sums.len().max(1))) {
+        for (sum, &x) in sums.iter_mut().zip(row) {
+            *sum += factor * x;
+        }
+    }
+}
+
 #[inline(always)]
 pub(super) fn exp_f32(inout: &mut [f32]) {
     for x in inout {

@@ -146,6 +146,7 @@ macro_rules! instance {
                 add_u8(a: &[u8], pa: Affine, b: &[u8], pb: Affine, po: Affine, out: &mut [u8]);
                 mul_u8(a: &[u8], pa: Affine, b: &[u8], pb: Affine, po: Affine, out: &mut [u8]);
                 max_u8(a: &[u8], inout: &mut [u8]);
+                add_rows_f32(factors: &[f32], rows: &[f32], sums: &mut [f32]);
                 exp_f32(inout: &mut [f32]);
                 sigmoid_f32(inout: &mut [f32]);
                 silu_f32(inout: &mut [f32]);

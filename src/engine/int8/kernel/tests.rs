@@ -393,11 +393,12 @@ proptest! {
             kernels.mul_u8(&a, pa, &b, pb, po, &mut bytes[3]);
             bytes[4].copy_from_slice(&b);
             kernels.max_u8(&a, &mut bytes[4]);
-            let mut floats = vec![x.clone(); 4];
+            let mut floats = vec![x.clone(); 5];
             kernels.exp_f32(&mut floats[0]);
             kernels.sigmoid_f32(&mut floats[1]);
             kernels.silu_f32(&mut floats[2]);
             kernels.lookup_f32(&values, &a, &mut floats[3]);
+            kernels.add_rows_f32(&[0.3, -1.7], &[&x[..], &floats[3].clone()].concat(), &mut floats[4]);
             (bytes, floats.concat().into_iter().map(f32::to_bits).collect::<Vec<_>>())
         }));
     }

@@ -2,7 +2,7 @@
 
 use super::super::kernel::{Affine, Kernels};
 use super::super::view::{View, walk};
-use super::{Memory, Step};
+use super::{Memory, Step, room};
 
 /// Sum or product of two quantised tensors of the same shape.
 #[derive(Debug)]
@@ -196,59 +196,56 @@ fn zeroed(view: &View, channel: usize) -> View {
 }
 
 /// Along `axis`: the largest is subtracted first, sums run upwards.
-pub(super) fn softmax(axis: usize, step: &Step, memory: &mut Memory<'_>) -> Result<(), String> {
+pub(super) fn softmax(axis: usize, kernels: Kernels, step: &Step, memory: &mut Memory<'_>) -> Result<(), String> {
     let (read, write) = (&step.reads[0], &step.write);
-    let (input, out, _) = memory.floats_in_out(read, write)?;
+    let (input, out, scratch) = memory.floats_in_out(read, write)?;
     let (count, p, q) = (read.dims[axis], read.strides[axis], write.strides[axis]);
+    let line = room(&mut scratch.float_panel, count);
     let (rows, outs) = (read.sliced(axis, 0, 1, 1), write.sliced(axis, 0, 1, 1));
     walk([&rows, &outs], |[from, to], runs, [a, b]| {
         for run in 0..runs {
             let (from, to) = (from + run * a, to + run * b);
-            let top = (0..count).map(|i| input[from + i * p]).fold(f32::NEG_INFINITY, f32::max);
-            let mut sum = 0.0;
-            for i in 0..count {
-                let e = Unary::Exp.of(Kernels::Scalar, input[from + i * p] - top);
-                out[to + i * q] = e;
-                sum += e;
-            }
-            (0..count).for_each(|i| out[to + i * q] /= sum);
+            line.iter_mut().enumerate().for_each(|(i, x)| *x = input[from + i * p]);
+            let top = line.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+            line.iter_mut().for_each(|x| *x -= top);
+            kernels.exp_f32(line);
+            let sum: f32 = line.iter().fold(0.0, |sum, &e| sum + e);
+            line.iter().enumerate().for_each(|(i, &e)| out[to + i * q] = e / sum);
         }
     });
     Ok(())
 }
 
 /// `[…, m, k] × […, k, n]`, sums over k upwards.
-pub(super) fn matmul(step: &Step, memory: &mut Memory<'_>) -> Result<(), String> {
+pub(super) fn matmul(kernels: Kernels, step: &Step, memory: &mut Memory<'_>) -> Result<(), String> {
     let [a, b] = &step.reads[..] else { return Err("a product reads two tensors".into()) };
     let write = &step.write;
     let rank = write.dims.len();
     let (m, n, k) = (write.dims[rank - 2], write.dims[rank - 1], a.dims[rank - 1]);
-    memory.floats_out(write).fill(0.0);
-    // One operand at a time is borrowed beside the result: a row of the first is copied.
-    let mut line = std::mem::take(&mut memory.scratch.float_panel);
-    line.resize(line.len().max(k), 0.0);
     let batch = |view: &View| view.sliced(rank - 2, 0, 1, 1).sliced(rank - 1, 0, 1, 1);
     let mut places = Vec::new();
     walk([&batch(a), &batch(b), &batch(write)], |at, count, strides| {
         (0..count).for_each(|i| places.push([0, 1, 2].map(|view| at[view] + i * strides[view])));
     });
+    // One operand at a time is borrowed beside the result: the second is copied, row after row.
+    let mut taken = std::mem::take(&mut memory.scratch.float_panel);
+    let (rows, rest) = room(&mut taken, k * n + k + n).split_at_mut(k * n);
+    let (line, sums) = rest.split_at_mut(k);
     for [at_a, at_b, at_out] in places {
+        let (input, _, _) = memory.floats_in_out(b, write)?;
+        for (i, row) in rows.chunks_exact_mut(n.max(1)).enumerate() {
+            let from = at_b + i * b.strides[rank - 2];
+            row.iter_mut().enumerate().for_each(|(j, x)| *x = input[from + j * b.strides[rank - 1]]);
+        }
+        let (input, out, _) = memory.floats_in_out(a, write)?;
         for row in 0..m {
-            {
-                let (input, _, _) = memory.floats_in_out(a, write)?;
-                for (i, value) in line[..k].iter_mut().enumerate() {
-                    *value = input[at_a + row * a.strides[rank - 2] + i * a.strides[rank - 1]];
-                }
-            }
-            let (input, out, _) = memory.floats_in_out(b, write)?;
-            for (i, &value) in line[..k].iter().enumerate() {
-                for column in 0..n {
-                    let place = at_out + row * write.strides[rank - 2] + column * write.strides[rank - 1];
-                    out[place] += value * input[at_b + i * b.strides[rank - 2] + column * b.strides[rank - 1]];
-                }
-            }
+            let (from, to) = (at_a + row * a.strides[rank - 2], at_out + row * write.strides[rank - 2]);
+            line.iter_mut().enumerate().for_each(|(i, x)| *x = input[from + i * a.strides[rank - 1]]);
+            sums.fill(0.0);
+            kernels.add_rows_f32(line, rows, sums);
+            sums.iter().enumerate().for_each(|(j, &sum)| out[to + j * write.strides[rank - 1]] = sum);
         }
     }
-    memory.scratch.float_panel = line;
+    memory.scratch.float_panel = taken;
     Ok(())
 }

@@ -164,8 +164,8 @@ impl Step {
             }
             Op::Pool(pool) => pool.run(kernels, self, memory)?,
             Op::ResizeLinear => pool::resize_linear(self, memory)?,
-            Op::Softmax { axis } => elementwise::softmax(*axis, self, memory)?,
-            Op::MatMul => elementwise::matmul(self, memory)?,
+            Op::Softmax { axis } => elementwise::softmax(*axis, kernels, self, memory)?,
+            Op::MatMul => elementwise::matmul(kernels, self, memory)?,
         }
         Ok(())
     }
