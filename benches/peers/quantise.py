@@ -42,7 +42,8 @@ def cut(model, folder):
 
 def onnxruntime(model, folder, method, convolutions=False):
     """ONNX Runtime's static quantisation (QDQ) of every operator that it knows or of convolutions alone, uint8 activations, int8 weights per
-    channel, of 7 bits on processors without VNNI (as its guide advises: pairs of products saturate there), after its own preparation. What `quantize_static` does, but with ranges gathered picture by picture: it would keep all tensors of all pictures."""
+    channel, of 7 bits on processors without VNNI (as its guide advises: pairs of products saturate there), after its own preparation. What
+    `quantize_static` does, but with ranges gathered picture by picture: it would keep all tensors of all pictures."""
     import onnx
     from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantType
     from onnxruntime.quantization.calibrate import create_calibrator

@@ -8,7 +8,8 @@
 All calibrate with the same pictures, whole (letterboxed) and as many. Each file runs in the runtime that its quantiser is made for, and
 those that are whole ONNX networks also in wayside's engine. ONNX Runtime's quantiser and ai-edge-quantizer get the network without what
 lies behind its last convolutions (`cut` in quantise.py). AP50 is pycocotools', on what cv2, numpy and the runtime find: scores from
-0.01, suppression at 0.45 among the scored classes. wayside's own figures are from `wayside evaluate detect`, with a letterbox and suppression of its own.
+0.01, suppression at 0.45 among the scored classes. wayside's own figures are from `wayside evaluate detect`, with a letterbox and
+suppression of its own.
 """
 import argparse
 import json

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs a quantised ONNX file node by node, as docs/int8.md defines the arithmetic, and prints a digest of its outputs.
 
-The reference for `tests/int8.rs`: it shares nothing with the engine. Each node is computed on its own, on whole tensors
+The reference for `tests/models/int8.rs`: it shares nothing with the engine. Each node is computed on its own, on whole tensors
 in ONNX's order; integer sums are exact. Needs onnx and numpy.
 
     int8_interpreter.py MODEL.onnx PICTURE [MEAN,MEAN,MEAN/STD,STD,STD]
