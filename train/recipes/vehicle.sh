@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# From labelled pictures to models/vehicle and models/vehicle-float: pseudo-labels, training, 8 bits. What was cut off goes on when the
-# same command is given again.
+# From labelled pictures to what models/vehicle and models/vehicle-float hold: pseudo-labels, training, 8 bits. What was cut off goes on
+# when the same command is given again. In the end WORK/models/ has both folders, to be copied here.
 #
 #   train/recipes/vehicle.sh ASSETS WORK [EPOCHS]
 #
@@ -9,6 +9,9 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 assets=$1 work=$2 epochs=${3:-50}
 data=$assets/detect-train
+classes=person,car,motorcycle,bus,truck
+licence="MIT OR Apache-2.0"
+sources="detect-train: openly licensed pictures (CC BY 4.0; Open Images CC BY 2.0), pseudo-labels of YOLOX-nano and NanoDet-m (Apache-2.0)"
 cargo build --release --workspace
 mkdir -p "$work"
 # The trainer gives freed memory back to the system less often: 7 to 12 % more pictures a second.
@@ -21,9 +24,17 @@ target/release/wayside-train label --data "$data" --teacher "$work/yolox8" \
     --teacher "$assets/models/object_detection_nanodet_2022nov_int8.onnx" -o "$work/pseudo"
 
 target/release/wayside-train detect --data "$data" --pseudo "$work/pseudo" --sure 0.4 --unsure 0.22 --scenes 0.05 \
-    --classes person,car,motorcycle,bus,truck --epochs "$epochs" --steps 100 --batch-size 32 --measure-every 10 --name vehicle-float --licence "MIT OR Apache-2.0" \
-    --trained-on "detect-train (CC BY 4.0, pictures of Open Images CC BY 2.0), pseudo-labels of YOLOX-nano and NanoDet-m (Apache-2.0)" \
+    --classes $classes --epochs "$epochs" --steps 100 --batch-size 32 --measure-every 10 --name vehicle-float --licence "$licence" \
+    --trained-on "$sources" \
     -o "$work/vehicle"
 
 rm -rf "$work/vehicle8"
 target/release/wayside quantize "$work/vehicle/vehicle-float" --calibrate "$work/calibrate.txt" -o "$work/vehicle8"
+
+tr , '\n' <<<"$classes" >"$work/classes.txt"
+for name in vehicle vehicle-float; do
+    [ $name = vehicle ] && file=$work/vehicle8/model.onnx || file=$work/vehicle/vehicle-float/model.onnx
+    target/release/wayside model import "$file" --force -o "$work/models/$name" --name $name --head yolov8 --labels "$work/classes.txt" \
+        --color rgb --mean 0,0,0 --std 255,255,255 --resize letterbox --pad 114 --scores logits --golden models/vehicle/golden/input.png \
+        --licence "$licence" --training-data "$sources, frames of the synthetic road" --accuracy "see MODEL_CARD.md"
+done

@@ -158,3 +158,32 @@ fn along(scale: f32, offset: f32, length: u32, tile: usize) -> (Range<usize>, f6
     let reach = ((last - first) / scale).min(length - begin);
     (first as usize..last as usize, begin, reach)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::LabelledBox;
+    use super::*;
+
+    #[test]
+    fn objects_are_drawn_as_large_as_the_tile_and_no_larger() {
+        let picture = LabelledPicture {
+            file: "x".into(),
+            boxes: vec![LabelledBox { class: 0, rect: [20.0, 20.0, 180.0, 180.0] }],
+            ignored: vec![],
+            source: 0,
+            known: vec![true],
+            exhaustive: true,
+            size: (200, 200),
+        };
+        let options = MosaicOptions::default();
+        let mut dice = Dice::new(1, 2, 3);
+        let largest = |side: usize, dice: &mut Dice| {
+            let view = |_| View::draw(&picture, (side, side), &options, dice).place(picture.boxes[0].rect);
+            (0..500).map(view).map(|rect| area(rect).sqrt()).fold(0.0, f32::max)
+        };
+        for side in [64, 256] {
+            let found = largest(side, &mut dice);
+            assert!(found > 0.95 * side as f32 && found < 1.001 * side as f32, "{found} in a tile of {side}");
+        }
+    }
+}
