@@ -31,7 +31,7 @@ use std::sync::Arc;
 pub use prepared::Prepared;
 pub use report::Row;
 pub use search::{Found, search};
-pub use sensitivity::{Scan, inputs, outputs, scan};
+pub use sensitivity::{Reference, Scan, inputs, outputs, scan};
 pub use statistics::choose;
 
 use crate::engine::{EngineChoice, EngineError};

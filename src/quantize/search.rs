@@ -1,10 +1,10 @@
-//! The network that keeps to the budget: everything in 8 bits; the same with channels evened out; or as many layers left
-//! float as it takes, those that cost most first.
+//! The network that keeps to the budget: with channels evened out where that brings the outputs nearer to the float network's,
+//! and as many layers left float as it takes, those that cost most first.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use super::sensitivity::{Scan, scan};
+use super::sensitivity::{Reference, Scan, scan};
 use super::{Judge, Prepared, Progress, QuantizeError, with_graph};
 use crate::engine::EngineChoice;
 use crate::model::ModelFolder;
@@ -44,21 +44,17 @@ pub fn search(
         Ok((bytes, after))
     };
     let none = BTreeSet::new();
-    let mut prepared = plain;
-    let (mut bytes, mut all_in_bytes) = try_with(&prepared, &none)?;
-    if before - all_in_bytes > budget {
-        let evened = prepared.evened_out();
-        let (other_bytes, other) =
-            if evened.evened.is_empty() { (Vec::new(), f64::MIN) } else { try_with(&evened, &none)? };
-        if other > all_in_bytes {
-            (prepared, bytes, all_in_bytes) = (evened, other_bytes, other);
-        }
-    }
+    let reference = Reference::of(model, &plain, pictures)?;
+    let evened = plain.evened_out();
+    let gains = |other: &Prepared| -> Result<bool, QuantizeError> {
+        Ok(!other.evened.is_empty() && reference.error(other, &none)? < reference.error(&plain, &none)?)
+    };
+    let prepared = if gains(&evened)? { evened } else { plain };
+    let (bytes, all_in_bytes) = try_with(&prepared, &none)?;
     if before - all_in_bytes <= budget {
         return Ok(Found { prepared, bytes, before, after: all_in_bytes, float: none, scan: None });
     }
-    let prepared = prepared;
-    let scan = scan(model, &prepared, pictures, progress)?;
+    let scan = scan(&reference, &prepared, progress)?;
     let most = prepared.layers.len() / 2;
     let (mut count, mut best) = (1, all_in_bytes);
     while count <= most {

@@ -24,21 +24,15 @@ pub struct Scan {
 }
 
 /// Looks at every layer.
-pub fn scan(
-    model: &ModelFolder,
-    prepared: &Prepared,
-    pictures: &[PathBuf],
-    progress: &dyn Progress,
-) -> Result<Scan, QuantizeError> {
-    let outputs = Reference::of(model, prepared, pictures)?;
-    let whole = outputs.error(prepared, &BTreeSet::new())?;
+pub fn scan(reference: &Reference, prepared: &Prepared, progress: &dyn Progress) -> Result<Scan, QuantizeError> {
+    let whole = reference.error(prepared, &BTreeSet::new())?;
     progress.begin("looking for what costs most", prepared.layers.len());
     let mut layers = Vec::new();
     for (index, layer) in prepared.layers.iter().enumerate() {
         if progress.stopped() {
             return Err(QuantizeError::Stopped);
         }
-        let without = outputs.error(prepared, &BTreeSet::from([layer.name.clone()]))?;
+        let without = reference.error(prepared, &BTreeSet::from([layer.name.clone()]))?;
         layers.push((index, (whole - without) / whole.max(f64::MIN_POSITIVE)));
         progress.step();
     }

@@ -9,7 +9,7 @@ use super::Bar;
 use crate::clock::SystemClock;
 use crate::engine::{EngineChoice, Outputs};
 use crate::model::ModelFolder;
-use crate::quantize::{Prepared, QuantizeError, inputs, scan, with_graph};
+use crate::quantize::{Prepared, QuantizeError, Reference, inputs, scan, with_graph};
 
 /// Timed runs: the best counts.
 const RUNS: usize = 20;
@@ -20,7 +20,7 @@ pub fn run(
     pictures: &[std::path::PathBuf],
     bar: &Bar,
 ) -> Result<(), QuantizeError> {
-    let scan = scan(model, prepared, pictures, bar)?;
+    let scan = scan(&Reference::of(model, prepared, pictures)?, prepared, bar)?;
     let all: BTreeSet<String> = prepared.layers.iter().map(|layer| layer.name.clone()).collect();
     let bytes = times(model, prepared, &BTreeSet::new(), pictures)?;
     let float = times(model, prepared, &all, pictures)?;

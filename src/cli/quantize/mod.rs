@@ -67,7 +67,7 @@ pub struct Args {
     #[arg(long, value_name = "CLASS,…", value_delimiter = ',', requires = "evaluate")]
     classes: Vec<String>,
 
-    /// Points that may be lost [default: 1 with --evaluate and for networks that are no detectors, else 5]
+    /// Points that may be lost [default: 1 with --evaluate and for networks that are no detectors, else 3]
     #[arg(long, value_name = "POINTS")]
     budget: Option<f64>,
 
