@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use crate::count::{CountLine, LineCounter};
 use crate::engine::{EngineChoice, Outputs, Program};
 use crate::frame::Frame;
 use crate::geometry::Point;
-use crate::model::{self, ModelFolder};
+use crate::model::{self, Graph, HeadKind, Hints, ModelError, ModelFolder};
 use crate::pipeline::{Shutdown, parallel};
 use crate::preprocess::{Letterbox, Letterboxed};
 use crate::source::{Live, Predecoded, Source};
@@ -72,7 +73,7 @@ pub struct Args {
 enum What {
     /// Measures the network alone
     Engine {
-        /// A model's name, a model folder, or an ONNX file whose head is recognised
+        /// A model's name, a model folder, or the ONNX file of any network of one picture
         model: String,
 
         /// Which engine runs it
@@ -137,7 +138,7 @@ fn bench_engine(
     as_json: bool,
 ) -> anyhow::Result<ExitCode> {
     let clock = SystemClock::new();
-    let model = model::find(name)?;
+    let model = any_network(name)?;
     let loading = clock.mono();
     let program = engine.load(&model)?;
     let load_ms = (clock.mono() - loading).as_secs_f64() * 1e3;
@@ -167,10 +168,23 @@ fn bench_engine(
     Ok(ExitCode::SUCCESS)
 }
 
+/// A model, or any network of a picture: what its outputs mean is of no matter to its time.
+fn any_network(name: &str) -> anyhow::Result<ModelFolder> {
+    let unknown = match model::find(name) {
+        Err(error @ ModelError::Unrecognised { .. }) => error,
+        found => return Ok(found?),
+    };
+    let (head, labels) = (Some(HeadKind::Yolox), Some(vec!["unknown".into()]));
+    let hints = Hints { head, labels, ..Hints::default() };
+    let file = Path::new(name);
+    let spec = model::recognise(file, &model::read_limited(file)?, hints).map_err(|_| unknown)?;
+    Ok(ModelFolder { spec, graph: Graph::File(file.into()) })
+}
+
 /// A table of steps: kinds together, then each.
 fn bench_layers(name: &str, engine: EngineChoice, runs: usize) -> anyhow::Result<ExitCode> {
     let clock = SystemClock::new();
-    let model = model::find(name)?;
+    let model = any_network(name)?;
     let program = engine.load(&model)?;
     let (mut session, mut outputs, input) = (program.session()?, Outputs::default(), grey(&model));
     let mut best = session.profile(&input, &mut outputs, &clock)?;

@@ -1,5 +1,6 @@
 //! Models from their files: the engines, what it refuses, and `wayside model`.
 
+mod bench;
 mod cli;
 mod command;
 mod int8;
