@@ -32,6 +32,7 @@ fn spec(side: u32) -> ModelSpec {
         strides: Vec::new(),
         scores: None,
         score_threshold: None,
+        rect: false,
         licence: "none".into(),
         training_data: String::new(),
         accuracy: String::new(),

@@ -53,6 +53,7 @@ fn spec(input: InputSpec, graph: &[u8]) -> ModelSpec {
         strides: Vec::new(),
         scores: None,
         score_threshold: None,
+        rect: false,
         licence: "unknown".into(),
         training_data: String::new(),
         accuracy: String::new(),

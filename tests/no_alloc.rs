@@ -104,6 +104,7 @@ fn spec(head: HeadKind, anchors: &[[f32; 2]]) -> ModelSpec {
         strides: Vec::new(),
         scores: None,
         score_threshold: None,
+        rect: false,
         licence: "none".into(),
         training_data: String::new(),
         accuracy: String::new(),

@@ -80,6 +80,7 @@ fn describe(sha256: String) -> ModelSpec {
         strides: Vec::new(),
         scores: None,
         score_threshold: None,
+        rect: false,
         licence: "MIT OR Apache-2.0".into(),
         training_data: "none: the weights are set by hand".into(),
         accuracy:

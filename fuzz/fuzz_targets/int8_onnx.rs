@@ -68,6 +68,7 @@ fn spec(graph: &[u8]) -> ModelSpec {
         strides: Vec::new(),
         scores: None,
         score_threshold: None,
+        rect: false,
         licence: String::new(),
         training_data: String::new(),
         accuracy: String::new(),

@@ -275,6 +275,7 @@ fn bench_whole(args: &Args) -> anyhow::Result<ExitCode> {
     let sessions = usize::from(args.sessions);
 
     let (frames, decode) = decode(args, &model, &config, &clock)?;
+    let model = model.for_frames(frames[0].width, frames[0].height);
     let mut stages = vec![("decode", decode)];
     stages.extend(stage_times(&config, &model, &frames, &clock)?);
 

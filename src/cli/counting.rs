@@ -12,7 +12,7 @@ use super::journal::Journal;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, SourceConfig};
 use crate::count::{CountLine, LineCounter};
-use crate::detect::Detector;
+use crate::detect::{Detector, Shapes};
 use crate::event::Crossing;
 use crate::ledger::{BatchPolicy, Batcher, Ledger, LineInfo, RunInfo, SqliteLedger};
 use crate::model::{self, ModelFolder};
@@ -114,9 +114,10 @@ pub fn count(config: &Config, mut options: Options, shutdown: &Shutdown) -> anyh
             None => open_source(source, &model, &live)?,
         });
     }
-    let program = config.model.engine.load(&model)?;
+    let frames = opened.first().map_or((0, 0), |source| (source.info().width, source.info().height));
+    let shapes = Arc::new(Shapes::load(model.clone(), config.model.engine, frames)?);
     let params = config.counting.detect_params(&model.spec);
-    let detectors = (0..sessions(config.model.sessions)).map(|_| Detector::new(&model.spec, program.as_ref(), &params));
+    let detectors = (0..sessions(config.model.sessions)).map(|_| Detector::of_shapes(&shapes, &params));
     let detectors = detectors.collect::<Result<Vec<_>, _>>()?;
 
     let mut names = Vec::new();
@@ -126,7 +127,7 @@ pub fn count(config: &Config, mut options: Options, shutdown: &Shutdown) -> anyh
         let info = source.info();
         let lines = count_lines(spec, info.width, info.height)?;
         names.push(names_of(spec, &model));
-        runs.push(run_info(config, spec, source.as_ref(), &model, program.engine()));
+        runs.push(run_info(config, spec, source.as_ref(), &model, shapes.first().program.engine()));
         // Taken by the first source.
         let words = &names[names.len() - 1];
         let observer: Option<Box<dyn Observer>> = match (options.draw.take(), options.snapshot.take()) {

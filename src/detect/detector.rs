@@ -2,9 +2,11 @@
 //!
 //! Not here: loading models and engines (model/, engine/), several threads (pipeline/).
 
+use std::sync::Arc;
+
 use thiserror::Error;
 
-use super::{ClassFilter, Counters, Groups, Head, HeadError, NmsParams, Postprocess, UnknownLabel};
+use super::{ClassFilter, Counters, Groups, Head, HeadError, NmsParams, Postprocess, Shaped, Shapes, UnknownLabel};
 use crate::detection::Detection;
 use crate::engine::{EngineError, Outputs, Program, Session};
 use crate::frame::Frame;
@@ -65,37 +67,81 @@ impl DetectParams {
 /// Finds the objects of a picture. One per thread: it owns a session of the network and all scratch memory.
 pub struct Detector {
     model: String,
+    params: DetectParams,
+    /// Where the shape of the network's input follows that of the frames.
+    shapes: Option<Arc<Shapes>>,
+    /// One for each shape so far; the first is that of the program which it was made with.
+    sights: Vec<Sight>,
+    outputs: Outputs,
+}
+
+/// The way of frames of one shape.
+struct Sight {
+    /// Of the network's input.
+    size: (u32, u32),
     letterbox: Letterbox,
     session: Box<dyn Session>,
     postprocess: Postprocess,
     input: Letterboxed,
-    outputs: Outputs,
 }
 
-impl Detector {
-    pub fn new(spec: &ModelSpec, program: &dyn Program, params: &DetectParams) -> Result<Self, DetectError> {
+impl Sight {
+    fn new(spec: &ModelSpec, program: &dyn Program, params: &DetectParams) -> Result<Self, DetectError> {
         Ok(Self {
-            model: spec.name.clone(),
+            size: (spec.input.width, spec.input.height),
             letterbox: Letterbox::new(&spec.input),
             postprocess: params.postprocess(spec, program)?,
             session: program.session()?,
             input: Letterboxed::default(),
+        })
+    }
+}
+
+impl Detector {
+    /// With the input of `spec` for frames of any shape.
+    pub fn new(spec: &ModelSpec, program: &dyn Program, params: &DetectParams) -> Result<Self, DetectError> {
+        Ok(Self {
+            model: spec.name.clone(),
+            params: params.clone(),
+            shapes: None,
+            sights: vec![Sight::new(spec, program, params)?],
             outputs: Outputs::default(),
         })
+    }
+
+    /// With an input of the shape of each frame, where the model can: the first frame of a shape takes as long as loading does.
+    pub fn of_shapes(shapes: &Arc<Shapes>, params: &DetectParams) -> Result<Self, DetectError> {
+        let Shaped { model, program } = shapes.first();
+        let detector = Self::new(&model.spec, program.as_ref(), params)?;
+        Ok(Self { shapes: model.spec.rect.then(|| shapes.clone()), ..detector })
     }
 
     /// Overwrites `out` with the objects of `frame` in its own pixels, best first.
     pub fn step(&mut self, frame: &Frame, out: &mut Vec<Detection>) -> Result<(), DetectError> {
         out.clear();
-        self.letterbox.step(frame, &mut self.input);
-        self.session.run(&self.input, &mut self.outputs)?;
-        self.postprocess
-            .step(&self.outputs, &self.input.transform, frame.width, frame.height, out)
+        let index = self.sight_for(frame)?;
+        let Sight { letterbox, session, postprocess, input, .. } = &mut self.sights[index];
+        letterbox.step(frame, input);
+        session.run(input, &mut self.outputs)?;
+        postprocess
+            .step(&self.outputs, &input.transform, frame.width, frame.height, out)
             .map_err(|source| DetectError::Head { model: self.model.clone(), source })
     }
 
+    /// Index of the sight for frames of this shape.
+    fn sight_for(&mut self, frame: &Frame) -> Result<usize, DetectError> {
+        let Some(shapes) = &self.shapes else { return Ok(0) };
+        let size = shapes.size_for(frame.width, frame.height);
+        if let Some(index) = self.sights.iter().position(|sight| sight.size == size) {
+            return Ok(index);
+        }
+        let Shaped { model, program } = shapes.for_frames(frame.width, frame.height)?;
+        self.sights.push(Sight::new(&model.spec, program.as_ref(), &self.params)?);
+        Ok(self.sights.len() - 1)
+    }
+
     pub fn counters(&self) -> Counters {
-        self.postprocess.counters()
+        self.sights.iter().map(|sight| sight.postprocess.counters()).fold(Counters::default(), Counters::plus)
     }
 }
 

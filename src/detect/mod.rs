@@ -7,12 +7,14 @@ mod detector;
 pub mod heads;
 mod nms;
 mod postprocess;
+mod shapes;
 
 pub use classes::{ClassFilter, Groups, UnknownLabel};
 pub use detector::{DetectError, DetectParams, Detector, VEHICLES};
 pub use heads::{Candidate, Head, HeadError};
 pub use nms::{Nms, NmsParams};
 pub use postprocess::{Counters, Postprocess};
+pub use shapes::{Shaped, Shapes};
 
 /// Descriptions of networks that exist only as numbers in a test.
 #[cfg(test)]
@@ -43,6 +45,7 @@ mod test_models {
             strides: Vec::new(),
             scores: None,
             score_threshold: None,
+            rect: false,
             licence: "none".into(),
             training_data: String::new(),
             accuracy: String::new(),

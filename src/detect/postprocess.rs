@@ -20,6 +20,17 @@ pub struct Counters {
     pub over_detections: u64,
 }
 
+impl Counters {
+    pub fn plus(self, other: Self) -> Self {
+        Self {
+            not_finite: self.not_finite + other.not_finite,
+            empty: self.empty + other.empty,
+            over_candidates: self.over_candidates + other.over_candidates,
+            over_detections: self.over_detections + other.over_detections,
+        }
+    }
+}
+
 /// The part of a detector after the network. One per thread; all memory is reused.
 #[derive(Debug, Clone)]
 pub struct Postprocess {

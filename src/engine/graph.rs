@@ -4,9 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use tract_onnx::pb::tensor_proto::{DataLocation, DataType};
+use tract_onnx::pb::tensor_shape_proto::Dimension;
 use tract_onnx::pb::tensor_shape_proto::dimension::Value as DimValue;
 use tract_onnx::pb::type_proto::Value as TypeValue;
-use tract_onnx::pb::{GraphProto, ModelProto, ValueInfoProto};
+use tract_onnx::pb::{GraphProto, ModelProto, TensorShapeProto, ValueInfoProto};
 use tract_onnx::prelude::*;
 use tract_onnx::tract_hir::infer::Factoid;
 
@@ -14,6 +15,7 @@ use super::guard::catching_panics;
 use super::input::Layout;
 use super::one_line;
 use crate::limits::{MAX_SIDE, MAX_TENSOR_BYTES};
+use crate::model::ModelSpec;
 
 /// An ONNX graph as its file declares it.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -135,6 +137,33 @@ pub(super) fn parse(bytes: &[u8]) -> Result<ModelProto, String> {
         Some(output) => Err(format!("no operator computes the output `{}`", output.name)),
         None => Ok(model),
     }
+}
+
+/// The network of a model. A file that declares another size than the model has, and computes any (`rect`), then declares that.
+pub(super) fn parse_model(bytes: &[u8], spec: &ModelSpec) -> Result<ModelProto, String> {
+    let mut model = parse(bytes)?;
+    let (width, height) = (spec.input.width, spec.input.height);
+    if spec.rect && GraphInput::of(&model, Some((width, height))).is_err() {
+        let input = GraphInput::of(&model, None)?;
+        declare(&mut model, &input.info.name, &input.layout.shape(width, height));
+    }
+    Ok(model)
+}
+
+/// Gives the input this shape, and takes away what the file notes of all that follows from it.
+fn declare(model: &mut ModelProto, input: &str, shape: &[usize]) {
+    let Some(graph) = &mut model.graph else { return };
+    let dim = |&side: &usize| Dimension { value: Some(DimValue::DimValue(side as i64)), ..Dimension::default() };
+    let tensor = |value: &mut ValueInfoProto, shape| {
+        if let Some(TypeValue::TensorType(tensor)) = value.r#type.as_mut().and_then(|kind| kind.value.as_mut()) {
+            tensor.shape = shape;
+        }
+    };
+    for value in graph.input.iter_mut().filter(|value| value.name == input) {
+        tensor(value, Some(TensorShapeProto { dim: shape.iter().map(dim).collect() }));
+    }
+    graph.output.iter_mut().for_each(|value| tensor(value, None));
+    graph.value_info.clear();
 }
 
 /// The graph of a model that [`parse`] let through.

@@ -39,8 +39,9 @@ impl Engine for OnnxRuntimeEngine {
         let bytes = model.read()?;
         let spec = &model.spec.input;
         let refused = |reason| EngineError::Load { model: model.to_string(), reason };
-        let proto = graph::parse(&bytes).map_err(refused)?;
+        let proto = graph::parse_model(&bytes, &model.spec).map_err(refused)?;
         let input = GraphInput::of(&proto, Some((spec.width, spec.height))).map_err(refused)?;
+        let bytes = if model.spec.rect { super::onnx::encode(&proto).into() } else { bytes };
         drop(proto);
         let environment = catching_panics(environment).map_err(refused)?;
         let mut shared = Shared {

@@ -27,7 +27,7 @@ impl Engine for TractEngine {
         let bytes = model.read()?;
         let spec = &model.spec.input;
         let refused = |reason| EngineError::Load { model: model.to_string(), reason };
-        let proto = graph::parse(&bytes).map_err(refused)?;
+        let proto = graph::parse_model(&bytes, &model.spec).map_err(refused)?;
         let input = GraphInput::of(&proto, Some((spec.width, spec.height))).map_err(refused)?;
         drop(bytes);
         let (plan, outputs) = catching_panics(|| compile(proto, &input)).map_err(refused)?;

@@ -30,6 +30,10 @@ pub struct ModelSpec {
     /// Score below which a box of this model means nothing, 0..=1, where the user names none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub score_threshold: Option<f32>,
+    /// The network computes pictures of any sides that [`RECT_STEP`] divides, whatever its file declares, and is given the
+    /// shape of each frame ("rectangular inference"): see [`InputSpec::rect`].
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub rect: bool,
     pub licence: String,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub training_data: String,
@@ -132,6 +136,33 @@ pub enum Resize {
     LetterboxCenter,
     /// Aspect not kept (YOLOv2, YOLOv3 of darknet).
     Stretch,
+}
+
+/// Sides of a `rect` network's input are multiples of this: the coarsest grid of the detectors that we know has 32 pixels a cell.
+pub const RECT_STEP: u32 = 32;
+/// How much larger than its own input a `rect` network's may become: so much that 16:9 still gets 416×256 in place of 320×320.
+const RECT_MOST: f64 = 1.05;
+
+impl InputSpec {
+    /// The input on which frames of this size are largest, at about as many pixels as here, and so at about the same cost: a letterbox
+    /// of 16:9 in a square leaves 44 % of it grey. As it is for a frame of no size.
+    pub fn rect(self, frame_width: u32, frame_height: u32) -> Self {
+        if frame_width == 0 || frame_height == 0 {
+            return self;
+        }
+        let most = f64::from(self.width) * f64::from(self.height) * RECT_MOST;
+        let (w, h) = (f64::from(frame_width), f64::from(frame_height));
+        let step = f64::from(RECT_STEP);
+        // A side that is filled, and the least other one that holds the rest.
+        let other = |side: f64, along: f64, across: f64| (side * across / along / step - 1e-9).ceil().max(1.0) * step;
+        let sides = || (1..=MAX_SIDE / RECT_STEP).map(|count| f64::from(count) * step);
+        let by_width = sides().map(|width| (width, other(width, w, h), width / w));
+        let by_height = sides().map(|height| (other(height, h, w), height, height / h));
+        let fits =
+            |&(width, height, _): &(f64, f64, f64)| width * height <= most && width.max(height) <= f64::from(MAX_SIDE);
+        let best = by_width.chain(by_height).filter(fits).max_by(|a, b| a.2.total_cmp(&b.2));
+        best.map_or(self, |(width, height, _)| Self { width: width as u32, height: height as u32, ..self })
+    }
 }
 
 impl ModelSpec {
@@ -240,6 +271,24 @@ mod tests {
         spec.score_threshold = Some(0.3);
         spec.accuracy = "AP 25.8".into();
         assert_eq!(ModelSpec::parse(&spec.to_toml()).unwrap(), spec);
+    }
+
+    #[test]
+    fn a_rect_input_has_the_shape_of_the_frame_at_about_as_many_pixels() {
+        let input = InputSpec { width: 320, height: 320, ..example().input };
+        let rect = |width, height| {
+            let InputSpec { width, height, .. } = input.rect(width, height);
+            (width, height)
+        };
+        assert_eq!([rect(1280, 720), rect(640, 360), rect(1080, 1920)], [(416, 256), (416, 256), (256, 416)]);
+        assert_eq!([rect(640, 480), rect(512, 512), rect(1000, 500)], [(352, 288), (320, 320), (448, 224)]);
+        assert_eq!([rect(0, 0), rect(0, 9)], [(320, 320); 2]);
+        for (width, height) in [(1, 1), (16384, 1), (1, 16384), (16384, 16384), (3, 2), (99, 100)] {
+            let (w, h) = rect(width, height);
+            assert!(w % 32 == 0 && h % 32 == 0 && w * h <= 107_520 && w > 0 && h > 0, "{width}x{height}: {w}x{h}");
+        }
+        // Too small for any multiple: as it is.
+        assert_eq!(InputSpec { width: 20, height: 20, ..input }.rect(64, 48).width, 20);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! (tests/reference/detections.py → tests/expected/detections.json).
 
 mod cut;
+mod shapes;
 
 use std::path::{Path, PathBuf};
 
@@ -70,6 +71,7 @@ fn spec(head: HeadKind, size: (u32, u32), labels: Vec<String>, anchors: &[[f32; 
         strides: Vec::new(),
         scores: None,
         score_threshold: None,
+        rect: false,
         licence: "none".into(),
         training_data: String::new(),
         accuracy: String::new(),

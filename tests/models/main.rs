@@ -51,6 +51,7 @@ fn spec(width: u32, height: u32, graph: &[u8]) -> ModelSpec {
         strides: Vec::new(),
         scores: None,
         score_threshold: None,
+        rect: false,
         licence: "none".into(),
         training_data: String::new(),
         accuracy: String::new(),

@@ -1,6 +1,7 @@
 //! What the tract engine computes, on networks whose answer is known.
 
 use wayside::engine::{Engine, Outputs, Program, TractEngine};
+use wayside::model::ModelSpec;
 use wayside::preprocess::Letterboxed;
 
 use crate::onnx::{self, BOOL, FLOAT, FLOAT16, INT64, Net, fixed};
@@ -134,4 +135,20 @@ fn published_networks_load() {
             Err(error) => panic!("{name}: {error}"),
         }
     }
+}
+
+#[test]
+fn a_network_that_computes_any_size_takes_the_shape_of_the_frame() {
+    let graph = onnx::identity(64, 64).output("out", FLOAT, &fixed(&[1, 3, 64, 64])).bytes();
+    let fixed_size = model(spec(96, 32, &graph), graph.clone());
+    let refused = TractEngine.load(&fixed_size).map(|_| ()).unwrap_err().to_string();
+    assert!(refused.contains("does not take a picture of 96x32"), "{refused}");
+
+    let rect = model(ModelSpec { rect: true, ..spec(64, 64, &graph) }, graph);
+    let program = TractEngine.load(&rect.for_frames(1600, 500)).unwrap();
+    assert_eq!(program.outputs()[0].shape, [1, 3, 32, 128]);
+    let mut outputs = Outputs::default();
+    program.session().unwrap().run(&picture(128, 32, vec![7; 128 * 32 * 3]), &mut outputs).unwrap();
+    assert_eq!(outputs.tensors[0].data, vec![7.0; 128 * 32 * 3]);
+    assert_eq!(TractEngine.load(&rect).unwrap().outputs()[0].shape, [1, 3, 64, 64], "its own size is as it was");
 }

@@ -7,11 +7,12 @@ mod report;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::Context;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::detect::{DetectParams, Detector};
+use crate::detect::{DetectParams, Detector, Shapes};
 use crate::engine::EngineChoice;
 use crate::model::{self, BUILT_IN};
 use crate::pipeline::Shutdown;
@@ -118,9 +119,9 @@ fn detector(args: &Args) -> anyhow::Result<Named> {
     if args.class_aware {
         params.groups.clear();
     }
-    let program = args.engine.load(&model)?;
-    let inner = Detector::new(&model.spec, program.as_ref(), &params)?;
-    Ok(Named { inner, labels: model.spec.labels })
+    let labels = model.spec.labels.clone();
+    let shapes = Arc::new(Shapes::load(model, args.engine, (0, 0))?);
+    Ok(Named { inner: Detector::of_shapes(&shapes, &params)?, labels })
 }
 
 /// `length`: of pictures or frames, where it is worth a bar; without one there is none.

@@ -3,6 +3,7 @@
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::Context;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -10,7 +11,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::classes::{Scored, apart, as_one};
 use super::detect_report::{Header, as_json, as_table};
 use super::labelled::{LabelledPictures, Seen, picture, rect};
-use crate::detect::{DetectParams, Detector};
+use crate::detect::{DetectParams, Detector, Shapes};
 use crate::engine::EngineChoice;
 use crate::evaluate::detect::coco::{ResultRow, write_results};
 use crate::evaluate::detect::{Picture, Rect, Truth, evaluate};
@@ -82,11 +83,11 @@ pub fn run(args: &DetectArgs) -> anyhow::Result<ExitCode> {
     (params.score_threshold, params.iou_threshold) = (args.score, args.iou);
     let labels = model.spec.labels.iter().zip(&scored.of_label);
     params.classes = labels.filter(|(_, class)| class.is_some()).map(|(label, _)| label.clone()).collect();
-    let program = args.engine.load(&model)?;
+    let shapes = Arc::new(Shapes::load(model.clone(), args.engine, (0, 0))?);
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let sessions = args.sessions.unwrap_or(cores).clamp(1, paths.len());
     let detectors: Vec<Detector> =
-        (0..sessions).map(|_| Detector::new(&model.spec, program.as_ref(), &params)).collect::<Result<_, _>>()?;
+        (0..sessions).map(|_| Detector::of_shapes(&shapes, &params)).collect::<Result<_, _>>()?;
 
     let shutdown = Shutdown::new();
     shutdown.on_signals().context("cannot listen to signals")?;

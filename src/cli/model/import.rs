@@ -11,7 +11,7 @@ use serde::de::{Deserialize, IntoDeserializer};
 use super::{golden, word};
 use crate::detect::{DetectParams, Detector};
 use crate::engine::EngineChoice;
-use crate::model::{self, ColorOrder, Draft, Graph, HeadKind, Hints, ModelFolder, Resize, Scores};
+use crate::model::{self, ColorOrder, Draft, Graph, HeadKind, Hints, ModelFolder, RECT_STEP, Resize, Scores};
 
 /// Makes a model folder of an ONNX file, after the network has run once.
 ///
@@ -107,6 +107,10 @@ pub struct Args {
     #[arg(long, value_name = "SCORE")]
     score_threshold: Option<f32>,
 
+    /// The network computes any size (no shape is fixed inside): give it the shape of each frame, at about as many pixels.
+    #[arg(long)]
+    rect: bool,
+
     /// Licence of the weights, for the record.
     #[arg(long)]
     licence: Option<String>,
@@ -141,6 +145,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         resize: args.resize,
         pad: args.pad,
         score_threshold: args.score_threshold,
+        rect: args.rect,
         licence: args.licence,
         training_data: args.training_data,
         accuracy: args.accuracy,
@@ -150,6 +155,13 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     // Proved before anything is written; the user's file still has the sha256 that was just computed, or is refused.
     let proved = ModelFolder { spec: spec.clone(), graph: Graph::File(args.file) };
     let program = EngineChoice::Auto.load(&proved)?;
+    if spec.rect {
+        let wide = proved.for_frames(16 * RECT_STEP, 9 * RECT_STEP);
+        let (width, height) = (wide.spec.input.width, wide.spec.input.height);
+        let wrong = || format!("--rect: it does not compute a picture of {width}x{height}");
+        let program = EngineChoice::Auto.load(&wide).with_context(wrong)?;
+        Detector::new(&wide.spec, program.as_ref(), &DetectParams::for_model(&spec)).with_context(wrong)?;
+    }
     let mut detector =
         Detector::new(&spec, program.as_ref(), &DetectParams::for_model(&spec)).with_context(|| proved.to_string())?;
     let draft = Draft::write(&output, &spec, &bytes, args.force)?;

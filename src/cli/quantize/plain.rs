@@ -60,6 +60,7 @@ pub fn find(wanted: &str, args: &PlainArgs) -> anyhow::Result<(ModelFolder, bool
         strides: Vec::new(),
         scores: None,
         score_threshold: None,
+        rect: false,
         licence: "unknown".into(),
         training_data: String::new(),
         accuracy: String::new(),

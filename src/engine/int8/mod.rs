@@ -71,7 +71,7 @@ impl Engine for Int8Engine {
     fn load(&self, model: &ModelFolder) -> Result<Box<dyn Program>, EngineError> {
         let bytes = model.read()?;
         let refused = |reason| EngineError::Load { model: model.to_string(), reason };
-        let proto = graph::parse(&bytes).map_err(refused)?;
+        let proto = graph::parse_model(&bytes, &model.spec).map_err(refused)?;
         let spec = &model.spec.input;
         let input = GraphInput::of(&proto, Some((spec.width, spec.height))).map_err(refused)?;
         drop(bytes);

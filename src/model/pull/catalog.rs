@@ -103,6 +103,7 @@ impl Entry {
             strides: Vec::new(),
             scores: None,
             score_threshold: None,
+            rect: false,
             licence: self.licence.clone(),
             training_data: self.training_data.clone(),
             accuracy: self.accuracy.clone(),

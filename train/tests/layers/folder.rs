@@ -26,6 +26,7 @@ fn spec() -> ModelSpec {
         strides: Vec::new(),
         scores: None,
         score_threshold: None,
+        rect: false,
         licence: "MIT".into(),
         training_data: String::new(),
         accuracy: String::new(),

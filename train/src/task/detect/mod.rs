@@ -192,6 +192,7 @@ impl Detect {
             strides: Vec::new(),
             scores: None,
             score_threshold: None,
+            rect: head == HeadKind::Yolov8,
             licence: self.licence.clone(),
             training_data: self.training_data.clone(),
             accuracy: String::new(),
