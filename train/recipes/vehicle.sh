@@ -23,10 +23,12 @@ ls "$(realpath "$data")"/images/*.webp | awk 'NR % 45 == 0' > "$work/calibrate.t
 target/release/wayside-train label --data "$data" --teacher "$work/yolox8" \
     --teacher "$assets/models/object_detection_nanodet_2022nov_int8.onnx" -o "$work/pseudo"
 
-target/release/wayside-train detect --data "$data" --pseudo "$work/pseudo" --sure 0.4 --unsure 0.22 --scenes 0.05 \
-    --classes $classes --epochs "$epochs" --steps 100 --batch-size 32 --measure-every 10 --name vehicle-float --licence "$licence" \
-    --trained-on "$sources" \
-    -o "$work/vehicle"
+train=(target/release/wayside-train detect --data "$data" --pseudo "$work/pseudo" --sure 0.4 --unsure 0.22 --scenes 0.05
+    --classes $classes --steps 100 --batch-size 32 --name vehicle-float --licence "$licence" --trained-on "$sources")
+"${train[@]}" --epochs "$epochs" --measure-every 10 -o "$work/first"
+# Once more from there at half the rate, all of it at the size that is shipped, and with pictures that are stretched further.
+"${train[@]}" --epochs $((epochs * 34 / 50)) --measure-every 8 -o "$work/vehicle" --weights "$work/first/checkpoint.safetensors" \
+    --first-input 0 --learning-rate 0.01 --rest-rate 0.001 --aspect 1.5 --seed 1
 
 rm -rf "$work/vehicle8"
 target/release/wayside quantize "$work/vehicle/vehicle-float" --calibrate "$work/calibrate.txt" -o "$work/vehicle8"

@@ -47,6 +47,10 @@ pub struct Args {
     #[arg(long, default_value = "detector_small", value_parser = super::networks(), hide_possible_values = true)]
     arch: String,
 
+    /// Begin with the weights of another training, such as its checkpoint; what does not fit (a head for other classes) begins anew
+    #[arg(long, value_name = "FILE")]
+    weights: Option<PathBuf>,
+
     /// Side of the network's input in pixels, a multiple of 32
     #[arg(long, value_name = "PIXELS", default_value_t = 320)]
     input: usize,
@@ -85,6 +89,10 @@ pub struct Args {
     /// How much more often pictures with rare classes and those of small sources are drawn, 0 to 1
     #[arg(long, value_name = "PART", default_value_t = 0.5)]
     balance: f32,
+
+    /// Pictures become wider or narrower by up to this factor
+    #[arg(long, value_name = "FACTOR", default_value_t = 1.25)]
+    aspect: f32,
 
     /// AP is measured after so many epochs
     #[arg(long, value_name = "N", default_value_t = 5)]
@@ -141,6 +149,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let val = Plain::new(Arc::new(val), args.input);
     let task = Detect {
         arch: args.arch.clone(),
+        weights: args.weights.clone(),
         name: args.name.clone(),
         side: args.input,
         epochs: args.epochs,
@@ -188,6 +197,7 @@ fn options(args: &Args, pictures: usize) -> MosaicOptions {
         sides,
         scenes: args.scenes,
         balance: args.balance,
+        aspect: args.aspect,
         threads: args.loaders,
         divide: true,
         ..MosaicOptions::default()

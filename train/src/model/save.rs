@@ -162,6 +162,28 @@ impl Model {
         self.take_weights(&File::open(path, &bytes)?)
     }
 
+    /// Takes over those weights of a file that have the name and the shape of one here, as Keras' `load_weights` with
+    /// `skip_mismatch`; gives the names of the parameters that stay as they are.
+    ///
+    /// # Errors
+    /// Where nothing fits: it is another network.
+    pub fn load_fitting_weights(&mut self, path: &Path) -> Result<Vec<String>> {
+        let bytes = read(path)?;
+        let file = File::open(path, &bytes)?;
+        let (mut values, mut left) = (self.weights(), Vec::new());
+        for (parameter, value) in self.parameters.iter().zip(&mut values) {
+            match file.tensor(&parameter.name, &parameter.spec.shape, &self.device) {
+                Ok(found) => *value = found,
+                Err(_) => left.push(parameter.name.clone()),
+            }
+        }
+        if left.len() == values.len() {
+            return Err(file.refuse("has no weights that fit this network"));
+        }
+        self.set_weights(values);
+        Ok(left)
+    }
+
     /// Takes over what the optimizer has gathered, after [`Model::compile`]: to go on learning from a file with other data.
     pub fn load_optimizer(&mut self, path: &Path) -> Result<()> {
         let bytes = read(path)?;

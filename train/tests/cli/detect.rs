@@ -60,6 +60,34 @@ fn a_detector_of_either_kind_ends_as_a_model_folder() {
 }
 
 #[test]
+fn a_training_begins_with_the_weights_of_another() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    squares(&data);
+    let run = |out: &str, more: &[&str]| {
+        let (data, out) = (data.to_str().unwrap(), folder.path().join(out));
+        let common = ["detect", "--data", data, "--input", "32", "--first-input", "0", "--epochs", "1", "--steps", "1"];
+        train(&[&common[..], &["--batch-size", "2", "-o", out.to_str().unwrap()], more].concat())
+    };
+    assert!(run("first", &[]).status.success());
+    let weights = folder.path().join("first/checkpoint.safetensors");
+    let weights = weights.to_str().unwrap();
+    let same = run("same", &["--weights", weights]);
+    assert!(same.status.success() && !text(&same.stderr).contains("begins anew"), "{}", text(&same.stderr));
+    let fewer = run("fewer", &["--weights", weights, "--classes", "car"]);
+    let said = text(&fewer.stderr);
+    let anew = said.lines().filter(|line| line.contains("begins anew")).count();
+    assert!(fewer.status.success() && anew == 6 && said.contains("classes32/kernel begins anew"), "{said}");
+    let classes = data.join("classes.txt");
+    let refused = run("refused", &["--weights", classes.to_str().unwrap()]);
+    assert!(
+        !refused.status.success() && text(&refused.stderr).contains("damaged or no model"),
+        "{}",
+        text(&refused.stderr)
+    );
+}
+
+#[test]
 fn other_detectors_label_what_can_be_read() {
     let folder = tempfile::tempdir().unwrap();
     let (data, out) = (folder.path().join("data"), folder.path().join("pseudo"));

@@ -85,3 +85,27 @@ fn more_epochs_go_on_from_the_end() {
     assert!(course(&steps, 5).status().unwrap().success());
     assert!(std::fs::read(&whole).unwrap() == std::fs::read(&steps).unwrap());
 }
+
+#[test]
+fn weights_that_fit_are_taken_and_others_begin_anew() {
+    let network = |classes: usize, seed: u64| {
+        let layers = Sequential::new().add(Dense::new(8).activation(Activation::Relu)).add(Dense::new(classes));
+        layers.build([4]).unwrap().reseeded(seed)
+    };
+    let x = Array2::from_shape_fn((3, 4), |(row, column)| (row + column) as f32 - 2.0).into_dyn();
+    let data = Arrays::new(x, Array2::<f32>::zeros((3, 1)).into_dyn()).unwrap();
+    let answers = |model: &Model| model.predict(&data, Default::default()).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("two");
+    let first = network(2, 1);
+    first.save(&file).unwrap();
+
+    let mut same = network(2, 2);
+    assert_ne!(answers(&same), answers(&first));
+    assert!(same.load_fitting_weights(&file).unwrap().is_empty());
+    assert_eq!(answers(&same), answers(&first));
+    let left = network(3, 2).load_fitting_weights(&file).unwrap();
+    assert!(left.len() == 2 && left.iter().all(|name| name.starts_with("dense_1/")), "{left:?}");
+    let mut other = Sequential::new().add(Dense::new(5)).build([7]).unwrap();
+    assert!(other.load_fitting_weights(&file).unwrap_err().to_string().contains("no weights that fit"));
+}

@@ -156,7 +156,7 @@ impl Mosaics {
     }
 
     fn paint(&self, view: &View, picture: &RgbImage, resizer: &mut Resizer, dice: &mut Dice) -> Result<Vec<u8>> {
-        let mut pixels = view.paint(picture, resizer)?;
+        let mut pixels = view.paint(picture, resizer, dice.chance(self.options.sampled))?;
         let tint = Tint::draw(&self.options.looks, dice);
         if tint.changes() {
             tint.apply(&mut pixels);

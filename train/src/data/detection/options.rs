@@ -26,6 +26,8 @@ pub struct MosaicOptions {
     pub empty_scales: (f32, f32),
     /// Pictures become wider or narrower by up to this factor.
     pub aspect: f32,
+    /// How often a picture is shrunk by bilinear sampling, as the appliance's letterbox does it, instead of by averaging.
+    pub sampled: f32,
     /// A box of which a tile shows less than this part is ignored.
     pub visible: f32,
     /// A box smaller than this (the root of its area) is ignored.
@@ -55,6 +57,7 @@ impl Default for MosaicOptions {
             scales: (0.15, 2.5),
             empty_scales: (0.5, 1.5),
             aspect: 1.25,
+            sampled: 0.5,
             visible: 0.4,
             smallest: 4.0,
             balance: 0.5,

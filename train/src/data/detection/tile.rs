@@ -106,9 +106,9 @@ impl View {
         }
     }
 
-    /// The tile's pixels; what the picture does not cover is grey. Shrinking averages over all pixels that fall into one,
-    /// as small objects are lost otherwise.
-    pub fn paint(&self, picture: &RgbImage, resizer: &mut Resizer) -> Result<Vec<u8>> {
+    /// The tile's pixels; what the picture does not cover is grey. Shrinking averages over all pixels that fall into one, or is
+    /// `sampled` bilinearly.
+    pub fn paint(&self, picture: &RgbImage, resizer: &mut Resizer, sampled: bool) -> Result<Vec<u8>> {
         let (columns, left, width) = along(self.scale.0, self.offset.0, picture.width(), self.tile.0);
         let (rows, top, height) = along(self.scale.1, self.offset.1, picture.height(), self.tile.1);
         let mut out = vec![GREY; self.tile.0 * self.tile.1 * 3];
@@ -119,8 +119,9 @@ impl View {
         let source = ImageRef::new(picture.width(), picture.height(), picture.as_raw(), PixelType::U8x3)
             .map_err(|error| refused(&error))?;
         let mut crop = Image::new(columns.len() as u32, rows.len() as u32, PixelType::U8x3);
+        let filter = if sampled { ResizeAlg::Interpolation } else { ResizeAlg::Convolution };
         let options = ResizeOptions::new()
-            .resize_alg(ResizeAlg::Convolution(FilterType::Bilinear))
+            .resize_alg(filter(FilterType::Bilinear))
             .crop(left, top, width, height)
             .use_alpha(false);
         resizer.resize(&source, &mut crop, &options).map_err(|error| refused(&error))?;

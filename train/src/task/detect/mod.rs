@@ -28,6 +28,8 @@ pub use score::Score;
 #[derive(Debug, Clone)]
 pub struct Detect {
     pub arch: String,
+    /// Of another training, to begin with: a file of weights or a checkpoint. What does not fit begins anew.
+    pub weights: Option<PathBuf>,
     /// Name of the model.
     pub name: String,
     /// Of the input, in pixels.
@@ -98,6 +100,10 @@ impl Detect {
         let classes = train.classes().to_vec();
         let network = zoo::by_name(&self.arch, &[self.side, self.side, 3], classes.len())?;
         let mut model = network.reseeded(self.seed).any_size().to_device(&device);
+        if let Some(file) = &self.weights {
+            let left = model.load_fitting_weights(file)?;
+            left.iter().for_each(|name| eprintln!("{name} begins anew: {} has none that fits", file.display()));
+        }
         let optimizer = Muon::new(self.schedule(), self.rest_rate).global_clipnorm(CLIP);
         let head = self.head(train)?;
         model.compile(match &head {
