@@ -54,7 +54,7 @@ impl Prepared {
         let affine = affine.filter(|_| !float.contains(&layer.name) && known.is_some());
         let picture = self.graph.inputs().any(|input| input == origin);
         let why = match affine {
-            None if float.contains(&layer.name) => "float: the budget needs it".to_owned(),
+            None if float.contains(&layer.name) => "float: it costs too much".to_owned(),
             None => "float: it reads nothing that can be bytes".into(),
             Some(_) if picture => "int8: reads the picture".into(),
             Some(affine) if affine.scale.len() > 1 => "int8: a scale per channel".into(),

@@ -1,5 +1,5 @@
 //! The network that keeps to the budget: with channels evened out where that brings the outputs nearer to the float network's,
-//! and as many layers left float as it takes, those that cost most first.
+//! and left float those layers that make most of the error, and as many more as the budget takes, the worst first.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -11,6 +11,11 @@ use crate::model::ModelFolder;
 
 /// Each try leaves about this many times more layers float than the one before.
 const GROWTH: f64 = 1.5;
+
+/// Where no more than this part of the budget is lost, every layer is in bytes.
+const UNTROUBLED: f64 = 0.5;
+/// Else layers that make this part of the error alone stay float: often they are two or three small ones at the front.
+const OUTLIER: f64 = 0.1;
 
 /// The result.
 pub struct Found {
@@ -51,12 +56,13 @@ pub fn search(
     };
     let prepared = if gains(&evened)? { evened } else { plain };
     let (bytes, all_in_bytes) = try_with(&prepared, &none)?;
-    if before - all_in_bytes <= budget {
+    if before - all_in_bytes <= budget * UNTROUBLED {
         return Ok(Found { prepared, bytes, before, after: all_in_bytes, float: none, scan: None });
     }
     let scan = scan(&reference, &prepared, progress)?;
     let most = prepared.layers.len() / 2;
-    let (mut count, mut best) = (1, all_in_bytes);
+    let outliers = scan.layers.iter().take_while(|(_, share)| *share >= OUTLIER).count().min(most);
+    let (mut count, mut best) = (outliers, all_in_bytes);
     while count <= most {
         let worst = scan.layers.iter().take(count);
         let float: BTreeSet<String> = worst.map(|(index, _)| prepared.layers[*index].name.clone()).collect();

@@ -26,7 +26,7 @@ use crate::source::picture_paths;
 /// The pictures to calibrate with should be like those that the network will see; 200 of them, chosen by --seed, are used.
 /// What is lost is measured in AP50 points on labelled pictures (--evaluate), else as agreement with the float network on
 /// the pictures to calibrate with: AP50 with the float network's boxes as the truth, or for a network that is no detector
-/// the cosine between the outputs, in percent. If more than --budget is lost, the layers that cost most stay float; if that
+/// the cosine between the outputs, in percent. If more than half of --budget is lost, the layers that cost most stay float; if that
 /// does not help either, nothing is written.
 ///
 /// The result is a model folder with a table of its layers, or with -o NAME.onnx the network alone: QDQ ONNX, which ONNX
@@ -67,7 +67,7 @@ pub struct Args {
     #[arg(long, value_name = "CLASS,…", value_delimiter = ',', requires = "evaluate")]
     classes: Vec<String>,
 
-    /// Points that may be lost [default: 1 with --evaluate and for networks that are no detectors, else 3]
+    /// Points that may be lost [default: 1 with --evaluate and for networks that are no detectors, else 5]
     #[arg(long, value_name = "POINTS")]
     budget: Option<f64>,
 
