@@ -37,13 +37,8 @@ impl Shapes {
 
     /// Of the input that frames of this size get.
     pub fn size_for(&self, width: u32, height: u32) -> (u32, u32) {
-        match self.model.spec.rect {
-            true => {
-                let input = self.model.spec.input.rect(width, height);
-                (input.width, input.height)
-            }
-            false => self.first.size(),
-        }
+        let input = self.model.spec.input_for(width, height);
+        (input.width, input.height)
     }
 
     /// The program for frames of this size, which is loaded where it is the first of its shape.

@@ -11,7 +11,7 @@ mod write;
 
 pub use inspect::{Hints, recognise, stem};
 pub use search::{BUILT_IN, EMBEDDED, Embedded, Listed, find, find_in, list, search_dirs};
-pub use spec::{ColorOrder, HeadKind, InputSpec, ModelSpec, RECT_STEP, Resize, Scores, Task, coco_labels};
+pub use spec::{ColorOrder, HeadKind, InputSpec, ModelSpec, Resize, Scores, Task, coco_labels};
 pub use write::Draft;
 
 use std::borrow::Cow;
@@ -110,9 +110,7 @@ impl ModelFolder {
     /// The model for frames of this size: itself, or where it is `rect` the same with an input of their shape.
     pub fn for_frames(&self, width: u32, height: u32) -> Self {
         let mut model = self.clone();
-        if self.spec.rect {
-            model.spec.input = self.spec.input.rect(width, height);
-        }
+        model.spec.input = self.spec.input_for(width, height);
         model
     }
 

@@ -30,7 +30,7 @@ pub struct ModelSpec {
     /// Score below which a box of this model means nothing, 0..=1, where the user names none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub score_threshold: Option<f32>,
-    /// The network computes pictures of any sides that [`RECT_STEP`] divides, whatever its file declares, and is given the
+    /// The network computes pictures of any sides that 32 divides, whatever its file declares, and is given the
     /// shape of each frame ("rectangular inference"): see [`InputSpec::rect`].
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub rect: bool,
@@ -139,7 +139,7 @@ pub enum Resize {
 }
 
 /// Sides of a `rect` network's input are multiples of this: the coarsest grid of the detectors that we know has 32 pixels a cell.
-pub const RECT_STEP: u32 = 32;
+const RECT_STEP: u32 = 32;
 /// How much larger than its own input a `rect` network's may become: so much that 16:9 still gets 416×256 in place of 320×320.
 const RECT_MOST: f64 = 1.05;
 
@@ -171,6 +171,11 @@ impl ModelSpec {
         let spec: Self = toml::from_str(text).map_err(|e| explain(text, &e))?;
         spec.check()?;
         Ok(spec)
+    }
+
+    /// The input for frames of this size.
+    pub fn input_for(&self, width: u32, height: u32) -> InputSpec {
+        if self.rect { self.input.rect(width, height) } else { self.input }
     }
 
     /// As a `model.toml`.

@@ -42,6 +42,14 @@ fn import_list_show_check() {
 }
 
 #[test]
+fn what_computes_one_size_is_not_imported_as_rect() {
+    let workshop = workshop();
+    let said = refused(workshop.path(), &[&IMPORT[..], &["--rect"]].concat());
+    assert!(said.contains("--rect: it does not compute a picture of 96x32"), "{said}");
+    assert!(!workshop.path().join("models").exists());
+}
+
+#[test]
 fn an_import_replaces_only_when_told_and_only_a_model() {
     let workshop = workshop();
     let dir = workshop.path();

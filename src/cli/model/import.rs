@@ -11,7 +11,7 @@ use serde::de::{Deserialize, IntoDeserializer};
 use super::{golden, word};
 use crate::detect::{DetectParams, Detector};
 use crate::engine::EngineChoice;
-use crate::model::{self, ColorOrder, Draft, Graph, HeadKind, Hints, ModelFolder, RECT_STEP, Resize, Scores};
+use crate::model::{self, ColorOrder, Draft, Graph, HeadKind, Hints, ModelFolder, Resize, Scores};
 
 /// Makes a model folder of an ONNX file, after the network has run once.
 ///
@@ -156,11 +156,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let proved = ModelFolder { spec: spec.clone(), graph: Graph::File(args.file) };
     let program = EngineChoice::Auto.load(&proved)?;
     if spec.rect {
-        let wide = proved.for_frames(16 * RECT_STEP, 9 * RECT_STEP);
-        let (width, height) = (wide.spec.input.width, wide.spec.input.height);
-        let wrong = || format!("--rect: it does not compute a picture of {width}x{height}");
-        let program = EngineChoice::Auto.load(&wide).with_context(wrong)?;
-        Detector::new(&wide.spec, program.as_ref(), &DetectParams::for_model(&spec)).with_context(wrong)?;
+        prove_rect(&proved)?;
     }
     let mut detector =
         Detector::new(&spec, program.as_ref(), &DetectParams::for_model(&spec)).with_context(|| proved.to_string())?;
@@ -182,6 +178,17 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         spec.labels.len()
     );
     Ok(ExitCode::SUCCESS)
+}
+
+/// Runs the network at a shape that is not its own.
+fn prove_rect(model: &ModelFolder) -> anyhow::Result<()> {
+    let size = |model: &ModelFolder| (model.spec.input.width, model.spec.input.height);
+    let shapes = [(16, 9), (1, 1), (3, 1)].map(|(width, height)| model.for_frames(width, height));
+    let Some(other) = shapes.into_iter().find(|other| size(other) != size(model)) else { return Ok(()) };
+    let wrong = || format!("--rect: it does not compute a picture of {}x{}", size(&other).0, size(&other).1);
+    let program = EngineChoice::Auto.load(&other).with_context(wrong)?;
+    Detector::new(&other.spec, program.as_ref(), &DetectParams::for_model(&other.spec)).with_context(wrong)?;
+    Ok(())
 }
 
 fn read_labels(file: &Path) -> anyhow::Result<Vec<String>> {
