@@ -23,8 +23,9 @@ use crate::track::Tracker;
 
 /// Measures each stage and the whole
 ///
-/// The first frames of SOURCE are decoded once and kept; every stage then runs alone on one thread, and after that the
-/// whole pipeline, in turn with the bare network, several times: machines are noisy, so the best of the turns counts.
+/// The first frames of SOURCE are decoded once and kept; every stage then runs alone on one thread,
+/// and after that the whole pipeline, in turn with the bare network, several times: machines are
+/// noisy, so the best of the turns counts.
 ///
 /// Examples:
 ///   wayside bench

@@ -13,8 +13,8 @@ use crate::source::{self, Live, OpenOptions};
 
 /// Lists the cameras of this machine, or takes a picture with one
 ///
-/// The list has each camera with its formats, sizes and rates; a camera has several nodes in /dev, of which only those
-/// that capture video are shown. `*` marks the formats that are read.
+/// The list has each camera with its formats, sizes and rates; a camera has several nodes in /dev, of
+/// which only those that capture video are shown. `*` marks the formats that are read.
 ///
 /// A camera is named KIND[,key=value…]:WHAT, here as for `wayside count` and in `input` of a config file:
 ///   v4l:/dev/video0                                      a camera that the kernel knows; /dev/video0 will do

@@ -12,16 +12,17 @@ use crate::source::scene::Scene;
 
 /// Counts the vehicles of one source over lines
 ///
-/// SOURCE is a clip (mp4 with H.264; anything else through ffmpeg), a picture, a folder or glob of pictures, a
-/// synthetic road (scene:road, scene:jitter, …), or a camera (v4l:/dev/video0, …: see `wayside cameras --help`), which is
-/// counted until Ctrl-C.
+/// SOURCE is a clip (mp4 with H.264; anything else through ffmpeg), a picture, a folder or glob of
+/// pictures, a synthetic road (scene:road, scene:jitter, …), or a camera (v4l:/dev/video0, …: see
+/// `wayside cameras --help`), which is counted until Ctrl-C.
 ///
-/// A line is NAME:x1,y1,x2,y2:A_TO_B/B_TO_A with coordinates relative to the picture (0 to 1) or in pixels; the name
-/// and the direction words may be left out. Looking along the line, side A is on the left: a line drawn from left to
-/// right is crossed from A to B by what drives down the picture. What counts is the middle of a box's lower edge.
+/// A line is NAME:x1,y1,x2,y2:A_TO_B/B_TO_A with coordinates relative to the picture (0 to 1) or in
+/// pixels; the name and the direction words may be left out. Looking along the line, side A is on the
+/// left: a line drawn from left to right is crossed from A to B by what drives down the picture. What
+/// counts is the middle of a box's lower edge.
 ///
-/// Every crossing becomes a row in the database. The same clip, configuration and model are counted once: a second run,
-/// or one after a crash, finds its own rows and adds what is missing.
+/// Every crossing becomes a row in the database. The same clip, configuration and model are counted
+/// once: a second run, or one after a crash, finds its own rows and adds what is missing.
 ///
 /// Examples:
 ///   wayside count traffic.mp4 --line 0.1,0.6,0.9,0.6

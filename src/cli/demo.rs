@@ -13,12 +13,13 @@ use crate::source::scene::Scene;
 
 /// Counts a synthetic road and compares with its truth; or a clip or camera of yours
 ///
-/// Everything runs for real: the road is painted frame by frame, the built-in network finds the vehicles, they are
-/// tracked, counted over a line and stored. The counts are printed beside the truth, and a picture of the road as wayside
-/// saw it is written to disk. Needs nothing but this binary.
+/// Everything runs for real: the road is painted frame by frame, the built-in network finds the
+/// vehicles, they are tracked, counted over a line and stored. The counts are printed beside the
+/// truth, and a picture of the road as wayside saw it is written to disk. Needs nothing but this
+/// binary.
 ///
-/// A clip, pictures or a camera (until Ctrl-C) are counted over a line across the picture, at three fifths of its height.
-/// `wayside count` does the same with lines of your own.
+/// A clip, pictures or a camera (until Ctrl-C) are counted over a line across the picture, at three
+/// fifths of its height. `wayside count` does the same with lines of your own.
 ///
 /// Examples:
 ///   wayside demo

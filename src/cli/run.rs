@@ -12,14 +12,15 @@ use crate::source::SourceError;
 
 /// Counts several sources as a config file says
 ///
-/// All sources share one model and its engine sessions, fairly. Ctrl-C or SIGTERM takes no more frames, finishes those
-/// that were read, stores them and ends with exit status 0; a second one stops at once. What was reported is stored either
-/// way.
+/// All sources share one model and its engine sessions, fairly. Ctrl-C or SIGTERM takes no more
+/// frames, finishes those that were read, stores them and ends with exit status 0; a second one stops
+/// at once. What was reported is stored either way.
 ///
-/// Where nobody watches (stderr is no terminal) it logs a line per event instead of a progress bar; under systemd it tells
-/// when it is ready and that every stage moves. See docs/service.md.
+/// Where nobody watches (stderr is no terminal) it logs a line per event instead of a progress bar;
+/// under systemd it tells when it is ready and that every stage moves. See docs/service.md.
 ///
-/// `config/wayside.toml` has every key with its meaning. Check yours first: wayside check --config my.toml
+/// `config/wayside.toml` has every key with its meaning. Check yours first: wayside check --config
+/// my.toml
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct Args {

@@ -21,8 +21,9 @@ use crate::pipeline::{FrameView, Observer, Shutdown};
 
 /// Counts clips and scores the crossings against hand-counted ones
 ///
-/// Every clip that lines.json names is counted over its line. A crossing matches an event of the same direction when its
-/// frame lies in the event's window ± slack; matching is one to one and maximal. Flagged events change nothing.
+/// Every clip that lines.json names is counted over its line. A crossing matches an event of the same
+/// direction when its frame lies in the event's window ± slack; matching is one to one and maximal.
+/// Flagged events change nothing.
 ///
 ///   wayside evaluate count --clips clips/ --model yolox_nano.onnx --misses
 #[derive(Debug, clap::Args)]

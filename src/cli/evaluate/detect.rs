@@ -18,13 +18,15 @@ use crate::evaluate::detect::{Picture, Rect, Truth, evaluate};
 use crate::model::{self, BUILT_IN};
 use crate::pipeline::Shutdown;
 
-/// Finds the objects in labelled pictures and scores them: AP, AP50, AP75 and recall as COCO defines them
+/// Finds the objects in labelled pictures and scores them: AP, AP50, AP75 and recall as COCO defines
+/// them
 ///
-/// The truth is a COCO file (its images are looked for in --images), or a folder of YOLO labels: NAME.txt for each
-/// picture, with classes.txt in the folder or above it. Classes meet labels of the model by name.
+/// The truth is a COCO file (its images are looked for in --images), or a folder of YOLO labels:
+/// NAME.txt for each picture, with classes.txt in the folder or above it. Classes meet labels of the
+/// model by name.
 ///
-/// --agnostic scores all classes as one kind: what a vehicle is called does not matter then. The truth may have a class
-/// `vehicle`, which means car, van, bus, truck and motorcycle.
+/// --agnostic scores all classes as one kind: what a vehicle is called does not matter then. The
+/// truth may have a class `vehicle`, which means car, van, bus, truck and motorcycle.
 ///
 /// Examples:
 ///   wayside evaluate detect --images val/ --truth instances.json --model yolox_nano.onnx

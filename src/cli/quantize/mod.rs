@@ -23,14 +23,15 @@ use crate::source::picture_paths;
 
 /// Makes an 8-bit network of a float one, for the int8 engine, and proves what it loses
 ///
-/// The pictures to calibrate with should be like those that the network will see; 200 of them, chosen by --seed, are used.
-/// What is lost is measured in AP50 points on labelled pictures (--evaluate), else as agreement with the float network on
-/// the pictures to calibrate with: AP50 with the float network's boxes as the truth, or for a network that is no detector
-/// the cosine between the outputs, in percent. If more than half of --budget is lost, the layers that cost most stay
-/// float; if more than --budget is lost even so, nothing is written.
+/// The pictures to calibrate with should be like those that the network will see; 200 of them, chosen
+/// by --seed, are used. What is lost is measured in AP50 points on labelled pictures (--evaluate),
+/// else as agreement with the float network on the pictures to calibrate with: AP50 with the float
+/// network's boxes as the truth, or for a network that is no detector the cosine between the outputs,
+/// in percent. If more than half of --budget is lost, the layers that cost most stay float; if more
+/// than --budget is lost even so, nothing is written.
 ///
-/// The result is a model folder with a table of its layers, or with -o NAME.onnx the network alone: QDQ ONNX, which ONNX
-/// Runtime runs too.
+/// The result is a model folder with a table of its layers, or with -o NAME.onnx the network alone:
+/// QDQ ONNX, which ONNX Runtime runs too.
 ///
 /// Examples:
 ///   wayside quantize yolox_nano.onnx --calibrate pictures/ -o models/road8
