@@ -2,6 +2,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use anstream::println;
 use anyhow::{Context, ensure};
 use image::RgbImage;
 

@@ -4,6 +4,8 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use anstream::println;
+
 use super::counting;
 use crate::config::{Config, Counting, ModelConfig, SourceConfig};
 use crate::ledger::{self, Finding, Severity};

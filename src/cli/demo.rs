@@ -1,6 +1,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use anstream::println;
 use anyhow::Context;
 use comfy_table::{CellAlignment, Table, presets};
 

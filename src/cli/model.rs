@@ -8,6 +8,7 @@ mod pull;
 use std::path::Path;
 use std::process::ExitCode;
 
+use anstream::println;
 use anyhow::{Context, bail};
 use clap::Subcommand;
 use comfy_table::{Table, presets};

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use super::{assets, folder, stderr, wayside};
+use super::{assets, command, folder, stderr, wayside};
 
 /// Runs, and expects one line on stderr that contains all of `words`.
 pub fn refused(dir: &Path, args: &[&str], words: &[&str]) {
@@ -101,6 +101,17 @@ fn a_report_that_cannot_be_written_is_an_error() {
 }
 
 /// A clip that is cut off behind its index gives what is there, says what is missing, and the hole is a row.
+#[test]
+fn a_reader_that_has_gone_away_is_no_crash() {
+    let dir = folder();
+    for args in [&["model", "list"][..], &["model", "show", "vehicle"], &["bench", "--help"]] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = command(dir.path(), args).stdout(writer).output().unwrap();
+        assert!(output.status.success() && output.stderr.is_empty(), "{args:?}: {}", stderr(&output));
+    }
+}
+
 #[test]
 fn a_cut_clip_is_counted_as_far_as_it_goes_and_its_end_is_a_gap() {
     let Some(assets) = assets() else { return };

@@ -9,6 +9,7 @@ mod speed;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use anstream::println;
 use serde_json::json;
 
 use super::check;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
+use anstream::println;
 use comfy_table::{CellAlignment, Table, presets};
 
 use super::Bar;

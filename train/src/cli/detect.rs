@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use anstream::println;
 use anyhow::{Context, Result, bail};
 use wayside::evaluate::detect::{Figures, Report};
 
@@ -42,6 +43,15 @@ pub struct Args {
     /// Those from here on are ignored: neither right nor wrong
     #[arg(long, value_name = "SCORE", default_value_t = 0.2)]
     unsure: f32,
+
+    /// A folder of pictures of anything else, so that the network learns what is no object; what --pseudo says of them is
+    /// ignored, neither right nor wrong
+    #[arg(long, value_name = "FOLDER")]
+    negatives: Option<PathBuf>,
+
+    /// Part of the tiles that show one of those
+    #[arg(long, value_name = "PART", default_value_t = 0.2)]
+    negative_part: f32,
 
     /// The network
     #[arg(long, default_value = "detector_small", value_parser = super::networks(), hide_possible_values = true)]
@@ -142,7 +152,13 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         eprintln!("{class:>16}: {train} boxes to train on, {val} to measure with");
     }
     let options = options(args, train.pictures.len());
-    let mosaics = Mosaics::new(Arc::new(train), options)?;
+    let mut mosaics = Mosaics::new(Arc::new(train), options)?;
+    if let Some(folder) = &args.negatives {
+        let negatives = read_negatives(args, folder, &mut skipped)?;
+        let ignored: usize = negatives.pictures.iter().map(|picture| picture.ignored.len()).sum();
+        eprintln!("{:>16}: {} pictures, {ignored} places in them are ignored", "negatives", negatives.pictures.len());
+        mosaics = mosaics.with_negatives(Arc::new(negatives))?;
+    }
     if let Some(file) = &args.show_data {
         return show(&mosaics, file);
     }
@@ -198,6 +214,7 @@ fn options(args: &Args, pictures: usize) -> MosaicOptions {
         scenes: args.scenes,
         balance: args.balance,
         aspect: args.aspect,
+        negatives: args.negative_part,
         threads: args.loaders,
         divide: true,
         ..MosaicOptions::default()
@@ -206,16 +223,28 @@ fn options(args: &Args, pictures: usize) -> MosaicOptions {
 
 fn read(args: &Args, part: &str, skipped: &mut Skipped) -> Result<DetectionSet> {
     let (bar, step) = super::reading(part);
-    let reading = Reading {
+    let set = DetectionSet::yolo(&args.data, &format!("{part}.txt"), &reading(args), skipped, step)?;
+    bar.finish_and_clear();
+    Ok(set)
+}
+
+fn read_negatives(args: &Args, folder: &Path, skipped: &mut Skipped) -> Result<DetectionSet> {
+    let classes = super::lines_of(&args.data.join("classes.txt"))?;
+    let (bar, step) = super::reading("negatives");
+    let reading = Reading { longest: Some(args.input as u32 * 3 / 2), ..reading(args) };
+    let set = DetectionSet::negatives(folder, &classes, &reading, skipped, step)?;
+    bar.finish_and_clear();
+    Ok(set)
+}
+
+fn reading(args: &Args) -> Reading {
+    Reading {
         classes: args.classes.clone(),
         pseudo: args.pseudo.clone(),
         sure: args.sure,
         unsure: args.unsure,
         ..Reading::default()
-    };
-    let set = DetectionSet::yolo(&args.data, &format!("{part}.txt"), &reading, skipped, step)?;
-    bar.finish_and_clear();
-    Ok(set)
+    }
 }
 
 fn print_outcome(classes: &[String], done: &Detected) {

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use anstream::println;
 use anyhow::{Result, bail};
 
 use crate::callback::{Callback, CsvLogger, Progress};

@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use anstream::println;
 use anyhow::{Context, Result};
 
 use crate::callback;
-use crate::data::read::Skipped;
+use crate::data::read::{Skipped, pictures_in};
 use crate::task::label::{Label, listed};
 
 /// Let other detectors label pictures, for what nobody has labelled
@@ -24,6 +25,10 @@ pub struct Args {
     /// Lists of pictures in that folder
     #[arg(long, value_name = "NAMES", value_delimiter = ',', default_value = "train.txt,val.txt")]
     lists: Vec<String>,
+
+    /// Label all pictures of this folder instead, such as negatives; the classes are those of --data
+    #[arg(long, value_name = "FOLDER")]
+    pictures: Option<PathBuf>,
 
     /// A detector that `wayside detect` runs: name, model folder or ONNX file; may be repeated
     #[arg(long = "teacher", value_name = "MODEL", required = true)]
@@ -43,13 +48,11 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> Result<ExitCode> {
-    let file = args.data.join("classes.txt");
-    let text = std::fs::read_to_string(&file).with_context(|| file.display().to_string())?;
-    let classes = text.lines().map(str::trim).filter(|line| !line.is_empty()).map(String::from).collect();
-    let mut pictures = Vec::new();
-    for list in &args.lists {
-        pictures.extend(listed(&args.data, list)?);
-    }
+    let classes = super::lines_of(&args.data.join("classes.txt"))?;
+    let pictures = match &args.pictures {
+        Some(folder) => pictures_in(folder).with_context(|| folder.display().to_string())?,
+        None => args.lists.iter().map(|list| listed(&args.data, list)).collect::<Result<Vec<_>, _>>()?.concat(),
+    };
     let bar = callback::bar(pictures.len() as u64, "labelling");
     let task = Label { teachers: args.teachers.clone(), classes, tiles: args.tiles, least: args.least };
     let mut skipped = Skipped::default();

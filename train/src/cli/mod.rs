@@ -8,8 +8,10 @@ mod label;
 mod plot;
 mod summary;
 
+use std::path::Path;
 use std::process::ExitCode;
 
+use anyhow::{Context, Result};
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Parser, Subcommand};
 use indicatif::ProgressBar;
@@ -84,6 +86,12 @@ fn parse_picture(text: &str) -> Result<Size, String> {
         }
         _ => Err("height,width,channels with 3 channels or 1, such as 64,64,3".into()),
     }
+}
+
+/// Words of a file, one in a line.
+fn lines_of(file: &Path) -> Result<Vec<String>> {
+    let text = std::fs::read_to_string(file).with_context(|| file.display().to_string())?;
+    Ok(text.lines().map(str::trim).filter(|line| !line.is_empty()).map(String::from).collect())
 }
 
 /// A bar over pictures that are being read, and what to call for each with how many there are.

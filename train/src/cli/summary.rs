@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use anstream::print;
 use anyhow::Result;
 
 use crate::shape::Shape;

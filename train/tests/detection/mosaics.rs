@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use ndarray::ArrayD;
-use wayside_train::data::detection::{DetectionSet, Looks, MosaicOptions, Mosaics, sheet};
+use wayside_train::data::detection::{DetectionSet, Looks, MosaicOptions, Mosaics, Reading, sheet};
+use wayside_train::data::read::Skipped;
 use wayside_train::data::{Batch, Dataset};
 
 use super::{COLOURS, Folder};
@@ -136,6 +137,35 @@ fn clutter_shows_no_objects() {
     let batch = data.batch(&(0..11).collect::<Vec<_>>(), 0).unwrap();
     assert_eq!([0, 1].map(|array| batch.y[array].shape()[0]), [0, 0]);
     assert!(rows(&batch.y[2]).iter().all(|region| region[5..].iter().all(|&known| known == 1.0)));
+}
+
+#[test]
+fn negatives_take_their_part_of_the_tiles() {
+    let (set, other) = (folder().set(), Folder::new());
+    // As bright as nothing else is.
+    other.picture("n", (300, 300), 240, &[]);
+    let read = |classes: &[&str]| {
+        let classes: Vec<String> = classes.iter().map(ToString::to_string).collect();
+        let (reading, images) = (Reading::default(), other.path().join("images"));
+        DetectionSet::negatives(&images, &classes, &reading, &mut Skipped::default(), |_| ()).unwrap()
+    };
+    let batch = |negatives: f32| {
+        let data = mosaics(&set, MosaicOptions { grids: [1.0, 0.0, 0.0], negatives, ..still() });
+        let data = data.with_negatives(read(&super::CLASSES).into()).unwrap();
+        data.batch(&(0..11).collect::<Vec<_>>(), 0).unwrap()
+    };
+    // An object's edge is as bright here and there, but not in half of the sample.
+    let bright = |batch: &Batch| {
+        let near = |sample: &ArrayD<f32>| sample.iter().filter(|value| (*value - 240.0 / 255.0).abs() < 0.01).count();
+        batch.x[0].outer_iter().filter(|sample| near(&sample.to_owned()) > sample.len() / 2).count()
+    };
+    let (none, some, all) = (batch(0.0), batch(0.5), batch(1.0));
+    assert_eq!((bright(&none), none.y[0].shape()[0]), (0, 11));
+    assert!((2..=9).contains(&bright(&some)) && some.y[0].shape()[0] == 11 - bright(&some));
+    assert_eq!((bright(&all), all.y[0].shape()[0], all.y[1].shape()[0]), (11, 0, 0));
+    assert!(rows(&all.y[2]).iter().all(|region| region[5..].iter().all(|&known| known == 1.0)), "nothing is there");
+    let error = mosaics(&set, still()).with_negatives(read(&["car"]).into()).err().unwrap().to_string();
+    assert!(error.contains("classes"), "{error}");
 }
 
 #[test]

@@ -51,8 +51,24 @@ pub(super) struct Entry {
 /// Pictures decoded side by side before their labels are looked at.
 const CHUNK: usize = 64;
 
-/// `source` names the set in errors, `classes` are its own.
+/// `source` names the set in errors, `classes` are its own. A set without a box is refused.
 pub(super) fn load(
+    source: &str,
+    classes: &[String],
+    entries: Vec<Entry>,
+    reading: &Reading,
+    skipped: &mut Skipped,
+    step: impl FnMut(usize),
+) -> Result<DetectionSet> {
+    let set = decode(source, classes, entries, reading, skipped, step)?;
+    match set.pictures.iter().all(|picture| picture.boxes.is_empty()) {
+        true => Err(Error::Data(format!("{source}: no box of {}", set.classes.join(", ")))),
+        false => Ok(set),
+    }
+}
+
+/// As [`load`] does, but a set may have no boxes.
+pub(super) fn decode(
     source: &str,
     classes: &[String],
     entries: Vec<Entry>,
@@ -94,9 +110,6 @@ pub(super) fn load(
     }
     if set.pictures.is_empty() {
         return Err(Error::Data(format!("{source}: no picture can be used")));
-    }
-    if set.pictures.iter().all(|picture| picture.boxes.is_empty()) {
-        return Err(Error::Data(format!("{source}: no box of {}", set.classes.join(", "))));
     }
     Ok(set)
 }

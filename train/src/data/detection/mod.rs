@@ -20,6 +20,7 @@ mod colour;
 mod dice;
 mod load;
 mod mosaic;
+mod negatives;
 mod options;
 mod plain;
 mod pseudo;

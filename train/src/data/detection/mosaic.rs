@@ -23,6 +23,7 @@ use crate::{Error, Result};
 /// A sample for each picture of the set, which comes in one of its tiles; the others are drawn.
 pub struct Mosaics {
     set: Arc<DetectionSet>,
+    negatives: Option<Arc<DetectionSet>>,
     options: MosaicOptions,
     weights: Weighted,
     scenes: Option<Scenes>,
@@ -54,7 +55,16 @@ impl Mosaics {
             return refused("mosaics over each other need the same tiles: either divide or mixup");
         }
         let scenes = (options.scenes > 0.0).then(|| Scenes::new(&set.classes)).transpose()?;
-        Ok(Mosaics { weights: Weighted::of(&set, options.balance), set, options, scenes, pool })
+        Ok(Mosaics { weights: Weighted::of(&set, options.balance), set, negatives: None, options, scenes, pool })
+    }
+
+    /// Shows pictures of this set too, in the part of the tiles that the options say. It must have the same classes.
+    pub fn with_negatives(mut self, set: Arc<DetectionSet>) -> Result<Self> {
+        if set.classes != self.set.classes || set.pictures.is_empty() {
+            return Err(Error::Data("mosaics: the negatives need pictures, and the classes of the others".into()));
+        }
+        self.negatives = Some(set);
+        Ok(self)
     }
 
     pub fn classes(&self) -> &[String] {
@@ -114,9 +124,15 @@ impl Mosaics {
         tiles.reverse();
         let mut number = own;
         while let Some(mut tile) = tiles.pop() {
-            let picture = &self.set.pictures[number];
+            let mut set = &*self.set;
+            if let Some(negatives) = &self.negatives
+                && dice.chance(self.options.negatives)
+            {
+                (set, number) = (negatives, dice.below(negatives.pictures.len()));
+            }
+            let picture = &set.pictures[number];
             if dice.chance(self.options.clutter) {
-                let mut pixels = clutter::paint(tile.size(), picture, self.set.pixels(number)?.as_ref(), dice);
+                let mut pixels = clutter::paint(tile.size(), picture, set.pixels(number)?.as_ref(), dice);
                 Tint::draw(&self.options.looks, dice).apply(&mut pixels);
                 sample.put(&pixels, &tile, side);
                 sample.regions.push(Region::empty(tile.rect(), picture.known.len()));
@@ -131,7 +147,7 @@ impl Mosaics {
                 tiles.extend(parts);
                 view = view.within(picture.size, tile.size(), (dice.unit(), dice.unit()));
             }
-            let pixels = self.paint(&view, self.set.pixels(number)?.as_ref(), &mut resizer, dice)?;
+            let pixels = self.paint(&view, set.pixels(number)?.as_ref(), &mut resizer, dice)?;
             sample.put(&pixels, &tile, side);
             self.label(&mut sample, picture, &view, &tile);
             number = self.weights.draw(dice);

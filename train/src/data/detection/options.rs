@@ -20,6 +20,8 @@ pub struct MosaicOptions {
     pub background: f32,
     /// Part of the tiles that show clutter, shapes that are no object, instead of a picture.
     pub clutter: f32,
+    /// Part of the tiles that show one of the negatives ([`Mosaics::with_negatives`](super::Mosaics::with_negatives)), where there are some.
+    pub negatives: f32,
     /// Bounds of the magnification.
     pub scales: (f32, f32),
     /// Magnification of pictures without boxes.
@@ -54,6 +56,7 @@ impl Default for MosaicOptions {
             sizes: (8.0, 280.0),
             background: 0.2,
             clutter: 0.1,
+            negatives: 0.2,
             scales: (0.15, 2.5),
             empty_scales: (0.5, 1.5),
             aspect: 1.25,
