@@ -37,7 +37,7 @@ fn remove_unread(plan: &mut Builder) {
 /// Where everybody reads a convolution's result through the same table, the convolution writes it.
 fn tables_into_convolutions(plan: &mut Builder) {
     for index in 0..plan.steps.len() {
-        let (Op::Conv(_) | Op::Depthwise(_)) = &plan.steps[index].op else { continue };
+        let (Op::Conv(_) | Op::Winograd(_) | Op::Depthwise(_)) = &plan.steps[index].op else { continue };
         let buffer = plan.steps[index].write.buffer;
         let readers = readers(plan, buffer);
         let mut shared: Option<Box<[u8; 256]>> = None;
@@ -50,6 +50,7 @@ fn tables_into_convolutions(plan: &mut Builder) {
         let (true, Some(table)) = (same, shared) else { continue };
         let taken = match &mut plan.steps[index].op {
             Op::Conv(conv) => conv.groups.iter_mut().all(|(_, out)| set_table(out, &table)),
+            Op::Winograd(conv) => set_table(&mut conv.out, &table),
             Op::Depthwise(depthwise) => set_table(&mut depthwise.out, &table),
             _ => false,
         };
@@ -159,6 +160,7 @@ fn same_order(a: &View, b: &View) -> bool {
 fn kernels_take(step: &Step, view: &View) -> bool {
     match step.op {
         Op::Conv(_)
+        | Op::Winograd(_)
         | Op::Depthwise(_)
         | Op::FloatConv(_)
         | Op::FloatDepthwise(_)

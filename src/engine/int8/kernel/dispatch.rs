@@ -3,7 +3,10 @@
 use super::gemm::Input;
 use super::isa::Isa;
 use super::pack::Layout;
-use super::{Affine, PackedDepthwise, PackedDepthwiseF32, PackedGemm, PackedGemmF32, Patches, Requant, Scratch};
+use super::{
+    Affine, PackedDepthwise, PackedDepthwiseF32, PackedGemm, PackedGemmF32, PackedWinograd, Padded, Patches, Requant,
+    Scratch,
+};
 use super::{elementwise, instance, peak, scalar};
 
 /// The instruction sets that there are kernels for.
@@ -233,6 +236,29 @@ impl Kernels {
             gemm_f32out(p, m, Input::Patches(patches), factor, out, out_stride, scratch),
             scalar::conv(p, m, patches, |row, n, acc| out[row * out_stride + n] = acc as f32 * factor[n])
         );
+    }
+
+    /// A 3×3 convolution of stride 1, bytes out, by minimal filtering: the bytes of `conv_u8`. Pixel `y · width + x` of the output begins
+    /// at `out[(y · width + x) · out_stride]`.
+    pub fn winograd_u8(
+        self,
+        p: &PackedWinograd,
+        picture: &Padded,
+        requant: &Requant,
+        out: &mut [u8],
+        out_stride: usize,
+        scratch: &mut Scratch,
+    ) {
+        assert_eq!(self, p.kernels);
+        p.check(picture);
+        check_rows(picture.height * picture.width, p.n, out.len(), out_stride);
+        requant.check(p.n);
+        match self {
+            // SAFETY: the processor has it, as the weights were packed for it, and the lengths were checked.
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 => unsafe { instance::winograd_avx2(p, picture, requant, out, out_stride, scratch) },
+            _ => unreachable!("weights are packed so for no other kernels"),
+        }
     }
 
     /// One row of a depthwise convolution's output. `rows`: kh padded input rows, each at least `((w_out - 1) · stride + kw) · c`

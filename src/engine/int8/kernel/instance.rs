@@ -161,6 +161,34 @@ macro_rules! instance {
     )*};
 }
 
+/// 3×3 convolutions by minimal filtering, for the one instruction set here that multiplies numbers of 16 bits.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+pub(super) unsafe fn winograd_avx2(
+    p: &super::PackedWinograd,
+    picture: &super::Padded,
+    requant: &super::Requant,
+    out: &mut [u8],
+    out_stride: usize,
+    scratch: &mut super::Scratch,
+) {
+    use super::{avx2::Avx2, emit::Bytes, through::Through, winograd};
+    // SAFETY: see the file's head.
+    unsafe {
+        let out = out.as_mut_ptr();
+        match &requant.function {
+            None => winograd::convolve::<Avx2, _>(p, picture, &Bytes::<Avx2>::new(requant), out, out_stride, scratch),
+            Some(function) => {
+                let mut numbers = std::mem::take(&mut scratch.numbers);
+                let rows = 2 * p.chunk(picture) * picture.width;
+                let emit = Through::<Avx2>::new(requant, function, rows, &mut numbers);
+                winograd::convolve::<Avx2, _>(p, picture, &emit, out, out_stride, scratch);
+                scratch.numbers = numbers;
+            }
+        }
+    }
+}
+
 #[cfg(target_arch = "x86_64")]
 instance!(avx2, super::super::avx2::Avx2, "avx2");
 #[cfg(target_arch = "x86_64")]

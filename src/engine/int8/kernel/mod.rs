@@ -46,9 +46,11 @@ mod tests;
 mod through;
 #[cfg(target_arch = "x86_64")]
 mod vnni;
+mod winograd;
 
 pub use dispatch::Kernels;
 pub use pack::{PackedDepthwise, PackedDepthwiseF32, PackedGemm, PackedGemmF32};
+pub use winograd::{PackedWinograd, Padded};
 
 /// How an accumulator becomes a byte.
 #[derive(Clone, Debug)]

@@ -94,7 +94,7 @@ pub(super) struct Block {
 }
 
 /// Blocks of `least..=most` vectors that cover `n` channels.
-fn blocks(n: usize, lanes: usize, least: usize, most: usize) -> Vec<Block> {
+pub(super) fn blocks(n: usize, lanes: usize, least: usize, most: usize) -> Vec<Block> {
     let width = lanes * most;
     let mut blocks: Vec<Block> = (0..n / width).map(|i| Block { start: i * width, vectors: most }).collect();
     let rest = n % width;
@@ -170,7 +170,7 @@ impl PackedGemm {
 }
 
 /// `bias + Σ (offset - zero)·w`: what makes `Σ (a - offset)·w` into `bias + Σ (a - zero)·w`.
-fn folded_bias<'a>(bias: i32, weights: impl Iterator<Item = &'a i8>, zero: u8, offset: i32) -> i32 {
+pub(super) fn folded_bias<'a>(bias: i32, weights: impl Iterator<Item = &'a i8>, zero: u8, offset: i32) -> i32 {
     let sum = weights.fold(0_i32, |sum, &w| sum.wrapping_add(i32::from(w)));
     bias.wrapping_add(sum.wrapping_mul(offset - i32::from(zero)))
 }

@@ -12,10 +12,10 @@ use super::*;
 
 /// A reproducible stream of numbers: cheaper than having proptest make and shrink every byte.
 #[derive(Clone, Debug)]
-struct Numbers(u64);
+pub(super) struct Numbers(pub u64);
 
 impl Numbers {
-    fn next(&mut self) -> u64 {
+    pub(super) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         self.0 >> 24
     }
@@ -25,7 +25,7 @@ impl Numbers {
     }
 
     /// Bytes of which many are at the ends of the range: 0 and 255, as weights 127 and -128.
-    fn bytes(&mut self, count: usize) -> Vec<u8> {
+    pub(super) fn bytes(&mut self, count: usize) -> Vec<u8> {
         let ends = self.next() % 3;
         let byte = |r: u64| match (ends, r % 4) {
             (0, _) | (1, 0) => (r >> 8) as u8,
@@ -37,13 +37,13 @@ impl Numbers {
         (0..count).map(|_| byte(self.next())).collect()
     }
 
-    fn weights(&mut self, count: usize) -> Vec<i8> {
+    pub(super) fn weights(&mut self, count: usize) -> Vec<i8> {
         let symmetric = self.flag();
         let weight = |w: u8| if symmetric { (w as i8).max(-127) } else { w as i8 };
         self.bytes(count).into_iter().map(weight).collect()
     }
 
-    fn biases(&mut self, count: usize) -> Vec<i32> {
+    pub(super) fn biases(&mut self, count: usize) -> Vec<i32> {
         let shift = self.next() % 32;
         (0..count).map(|_| (self.next() as u32 as i32) >> shift).collect()
     }
@@ -52,7 +52,7 @@ impl Numbers {
         (0..count).map(|_| (self.next() % 20_001) as f32 / 1000.0 - 10.0).collect()
     }
 
-    fn requant(&mut self, n: usize, size: f32) -> Requant {
+    pub(super) fn requant(&mut self, n: usize, size: f32) -> Requant {
         let (a, b) = (self.next() as u8, self.next() as u8);
         let bounds = if self.flag() { (0, 255) } else { (a.min(b), a.max(b)) };
         let scale = [1.0 / size, 100.0, 0.5, 1e-30][(self.next() % 8).min(3) as usize ^ 3];
@@ -80,14 +80,14 @@ impl Numbers {
 }
 
 /// Bytes and floats that one call gives on each kind of kernels, compared with the first.
-fn same<T: PartialEq>(results: Vec<(String, T)>) {
+pub(super) fn same<T: PartialEq>(results: Vec<(String, T)>) {
     for (name, result) in &results[1..] {
         assert!(*result == results[0].1, "{name} differs from {}", results[0].0);
     }
 }
 
 /// Marks what no kernel may touch.
-const UNTOUCHED: u8 = 0xA5;
+pub(super) const UNTOUCHED: u8 = 0xA5;
 
 struct Product {
     m: usize,

@@ -6,10 +6,11 @@ use tract_onnx::pb::NodeProto;
 
 use super::super::constant::{Constant, Data};
 use super::super::kernel::{
-    Affine, Function, FunctionKind, PackedDepthwise, PackedDepthwiseF32, PackedGemm, PackedGemmF32, Requant,
+    Affine, Function, FunctionKind, PackedDepthwise, PackedDepthwiseF32, PackedGemm, PackedGemmF32, PackedWinograd,
+    Requant,
 };
 use super::super::node::{self, Window};
-use super::super::step::{Conv, ConvOut, Depthwise, FloatConv, FloatDepthwise, MAX_ROWS, Op, Unary};
+use super::super::step::{Conv, ConvOut, Depthwise, FloatConv, FloatDepthwise, MAX_ROWS, Op, Unary, Winograd};
 use super::super::value::{Bytes, Quantisation, Value, Weights};
 use super::functions::function_of;
 use super::{Lowering, View, dims_of};
@@ -299,6 +300,14 @@ impl<'a> Lowering<'a> {
             let each = outputs / groups;
             let k = kh * kw * inputs;
             let rows = by_pixel(&values, outputs, inputs, kh * kw);
+            let small = groups == 1 && window.kernel == [3, 3] && window.stride == [1, 1];
+            if let (true, Becomes::Bytes { .. }) = (small, becomes)
+                && let Some(packed) = PackedWinograd::new(self.kernels, outputs, inputs, &rows, &bias, pad)
+            {
+                let op = Op::Winograd(Box::new(Winograd { window, pad, packed, out: whole }));
+                self.plan.push(&node.name, op, vec![read], &write);
+                return Ok(write);
+            }
             let group = |group: usize| {
                 let range = group * each..(group + 1) * each;
                 let rows = &rows[range.start * k..range.end * k];

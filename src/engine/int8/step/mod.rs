@@ -7,12 +7,14 @@ mod float_conv;
 mod moves;
 mod pool;
 mod rows;
+mod winograd;
 
 pub(super) use conv::{Conv, ConvOut, Depthwise};
 pub(super) use elementwise::{Binary, FloatBinary, Unary};
 pub(super) use float_conv::{FloatConv, FloatDepthwise};
 pub(super) use pool::Pool;
 pub(super) use rows::MAX_ROWS;
+pub(super) use winograd::Winograd;
 
 use super::kernel::{Kernels, Scratch};
 use super::node::Window;
@@ -47,6 +49,7 @@ pub(super) enum Op {
         zero: u8,
     },
     Conv(Box<Conv>),
+    Winograd(Box<Winograd>),
     Depthwise(Box<Depthwise>),
     FloatConv(Box<FloatConv>),
     FloatDepthwise(Box<FloatDepthwise>),
@@ -118,6 +121,7 @@ impl Step {
             Op::Constant(_) => "constant".into(),
             Op::Quantise { .. } => "quantise".into(),
             Op::Conv(conv) => window("conv", &conv.window),
+            Op::Winograd(conv) => format!("{} by Winograd", window("conv", &conv.window)),
             Op::Depthwise(depthwise) => window("depthwise", &depthwise.window),
             Op::FloatConv(conv) => window("float conv", &conv.window),
             Op::FloatDepthwise(depthwise) => window("float depthwise", &depthwise.window),
@@ -130,11 +134,12 @@ impl Step {
         }
     }
 
-    /// Multiplications and additions of a convolution.
+    /// Multiplications and additions of a convolution, as it is written down: Winograd's needs fewer.
     pub fn operations(&self) -> u64 {
         let (window, inputs) = match &self.op {
             Op::Conv(conv) => (conv.window, self.reads[0].dims[1] / conv.groups.len()),
             Op::FloatConv(conv) => (conv.window, self.reads[0].dims[1] / conv.groups.len()),
+            Op::Winograd(conv) => (conv.window, self.reads[0].dims[1]),
             Op::Depthwise(depthwise) => (depthwise.window, 1),
             Op::FloatDepthwise(depthwise) => (depthwise.window, 1),
             _ => return 0,
@@ -153,6 +158,7 @@ impl Step {
             Op::Constant(values) => memory.floats_out(&self.write).copy_from_slice(values),
             Op::Quantise { scale, zero } => moves::quantise(kernels, *scale, *zero, self, memory),
             Op::Conv(conv) => conv.run(kernels, self, memory)?,
+            Op::Winograd(conv) => conv.run(kernels, self, memory)?,
             Op::Depthwise(depthwise) => depthwise.run(kernels, self, memory)?,
             Op::FloatConv(conv) => conv.run(kernels, self, memory)?,
             Op::FloatDepthwise(depthwise) => depthwise.run(kernels, self, memory)?,
