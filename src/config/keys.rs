@@ -81,7 +81,7 @@ pub const KEYS: &[Key] = &[
         "At most this much is lost by a power cut; every commit waits for the disk."),
 
     key("model", "name", Text, "\"vehicle\"",
-        "Name of a model that `wayside model list` shows, a model folder, or an ONNX file whose head is recognised."),
+        "Name of a model that `wayside model list` shows, a model folder, or an ONNX file whose head is recognised; `vehicle@256` is `vehicle` at a smaller size, which is faster (docs/models.md)."),
     key("model", "engine", Word(EngineChoice::WORDS), "\"auto\"",
         "What runs the network: `int8` quantised files only, `tract` any; `auto` takes int8 where the file is made for it. `onnxruntime` takes the library of that name where it is installed (docs/models.md)."),
     key("model", "sessions", whole(0, 64, "threads"), "0",

@@ -18,7 +18,8 @@ pub fn search_dirs() -> Vec<PathBuf> {
 }
 
 /// Opens what `--model` names: a model folder, a bare ONNX file whose head is recognised, or the name of a folder in
-/// [`search_dirs`] or of a model inside the program.
+/// [`search_dirs`] or of a model inside the program. `NAME@SIDE` is a `rect` model with an input of as many pixels as a square of
+/// that side has.
 pub fn find(wanted: &str) -> Result<ModelFolder, ModelError> {
     find_in(wanted, &search_dirs())
 }
@@ -28,6 +29,14 @@ pub fn find_in(wanted: &str, dirs: &[PathBuf]) -> Result<ModelFolder, ModelError
     let path = Path::new(wanted);
     if path.is_file() {
         return open_file(path);
+    }
+    if let Some((name, side)) = wanted.rsplit_once('@')
+        && let Ok(side) = side.parse()
+        && !path.exists()
+    {
+        let model = find_in(name, dirs)?;
+        let spec = model.spec.with_side(side).map_err(|reason| ModelError::Spec { file: wanted.into(), reason })?;
+        return Ok(ModelFolder { spec, ..model });
     }
     let is_path = path.components().count() != 1 || path.extension().is_some_and(|e| e == "onnx");
     if is_path && !path.exists() {

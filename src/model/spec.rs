@@ -178,6 +178,18 @@ impl ModelSpec {
         if self.rect { self.input.rect(width, height) } else { self.input }
     }
 
+    /// A `rect` model with a square input of this side: larger for smaller objects, smaller to be faster.
+    pub fn with_side(&self, side: u32) -> Result<Self, String> {
+        if !self.rect {
+            return Err(format!("{} takes {}x{} only", self.name, self.input.width, self.input.height));
+        }
+        if side == 0 || !side.is_multiple_of(RECT_STEP) || side > MAX_SIDE {
+            return Err(format!("a side of {side} pixels: a multiple of {RECT_STEP} up to {MAX_SIDE} is needed"));
+        }
+        let input = InputSpec { width: side, height: side, ..self.input };
+        Ok(Self { name: format!("{}@{side}", self.name), input, ..self.clone() })
+    }
+
     /// As a `model.toml`.
     pub fn to_toml(&self) -> String {
         // Proof: strings, numbers, enums without data and arrays of these are all that it holds.

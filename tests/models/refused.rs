@@ -198,4 +198,24 @@ fn what_is_not_there_is_said() {
         "{}",
         refused(&format!("{path}/none.onnx"))
     );
+    assert!(refused("yolox@320").contains("no model `yolox`"), "a size of what is not there");
+}
+
+#[test]
+fn a_model_is_found_at_another_size_where_it_computes_any() {
+    let find = |wanted: &str| model::find_in(wanted, &[]).map_err(|error| error.to_string());
+    let small = find("vehicle@256").unwrap();
+    let input = small.spec.input_for(1280, 720);
+    assert_eq!((&small.spec.name[..], small.spec.input.width), ("vehicle@256", 256));
+    assert!(input.width * input.height <= 256 * 256 * 105 / 100 && input.width > input.height, "{input:?}");
+    for (wanted, why) in
+        [("vehicle@250", "a multiple of 32"), ("vehicle@0", "a multiple of 32"), ("vehicle@99968", "up to")]
+    {
+        assert!(find(wanted).unwrap_err().contains(why), "{wanted}");
+    }
+    assert!(find("vehicle@large").unwrap_err().contains("no model `vehicle@large`"));
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join(model::SPEC_FILE), spec(64, 64, b"").to_toml()).unwrap();
+    let fixed = format!("{}@96", folder.path().display());
+    assert!(find(&fixed).unwrap_err().contains("takes 64x64 only"));
 }
