@@ -46,6 +46,10 @@ mod tests;
 mod through;
 #[cfg(target_arch = "x86_64")]
 mod vnni;
+#[cfg_attr(
+    not(any(target_arch = "x86_64", test)),
+    expect(dead_code, reason = "no other processor multiplies numbers of 16 bits where it could multiply bytes")
+)]
 mod winograd;
 
 pub use dispatch::Kernels;
