@@ -21,16 +21,18 @@ export MALLOC_TRIM_THRESHOLD_=4000000000 MALLOC_MMAP_THRESHOLD_=4000000000
 
 # gather NAME REPOSITORY COMMIT FOLDER COUNT: links in WORK/negatives/ to the first COUNT pictures of each folder in FOLDER.
 gather() {
-    local source=$work/sources/$1 file
+    local source=$work/sources/$1 folder file inside
     if [ ! -e "$source" ]; then
         rm -rf "$source.part"
         git clone "https://github.com/$2" "$source.part"
         git -C "$source.part" checkout --quiet "$3"
         mv "$source.part" "$source"
     fi
-    find "$(realpath "$source")/$4" -iname '*.jpg' -printf '%h %p\n' | LC_ALL=C sort | awk -v most="$5" '++seen[$1] <= most { print $2 }' |
+    folder=$(realpath "$source/$4")
+    find "$folder" -iname '*.jpg' -printf '%h %p\n' | LC_ALL=C sort | awk -v most="$5" '++seen[$1] <= most { print $2 }' |
         while read -r file; do
-            ln -sf "$file" "$work/negatives/$1-$(tr / - <<<"${file#*"/sources/$1/$4/"}")"
+            inside=${file#"$folder"/}
+            ln -sf "$file" "$work/negatives/$1-${inside//\//-}"
         done
 }
 mkdir -p "$work/sources" "$work/negatives"
@@ -48,12 +50,13 @@ target/release/wayside-train label --data "$data" --pictures "$work/negatives" -
 train=(target/release/wayside-train detect --data "$data" --pseudo "$work/pseudo" --sure 0.4 --unsure 0.22 --scenes 0.05
     --classes $classes --steps 100 --batch-size 32 --name vehicle-float --licence "$licence" --trained-on "$sources; $negatives")
 "${train[@]}" --epochs "$epochs" --measure-every 10 -o "$work/first"
-# Twice more from there at half the rate, all of it at the size that is shipped, and with pictures that are stretched further.
-further=(--first-input 0 --learning-rate 0.01 --rest-rate 0.001 --aspect 1.5)
-"${train[@]}" "${further[@]}" --epochs $((epochs * 34 / 50)) --measure-every 8 --seed 1 --weights "$work/first/checkpoint.safetensors" -o "$work/second"
-# The last time with pictures of anything else.
-"${train[@]}" "${further[@]}" --epochs $((epochs * 36 / 50)) --measure-every 9 --seed 2 --weights "$work/second/checkpoint.safetensors" \
-    --negatives "$work/negatives" -o "$work/vehicle"
+# Twice more from there at half the rate, and with pictures that are stretched further.
+further=(--learning-rate 0.01 --rest-rate 0.001 --aspect 1.5)
+"${train[@]}" "${further[@]}" --epochs $((epochs * 34 / 50)) --measure-every 8 --seed 1 --first-input 0 \
+    --weights "$work/first/checkpoint.safetensors" -o "$work/second"
+# The last time with pictures of anything else, and in the end at the size that is shipped.
+"${train[@]}" "${further[@]}" --epochs $((epochs * 36 / 50)) --measure-every 9 --seed 2 --input 384 --first-input 320 \
+    --weights "$work/second/checkpoint.safetensors" --negatives "$work/negatives" -o "$work/vehicle"
 
 rm -rf "$work/vehicle8"
 target/release/wayside quantize "$work/vehicle/vehicle-float" --calibrate "$work/calibrate.txt" -o "$work/vehicle8"
