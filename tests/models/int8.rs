@@ -84,12 +84,12 @@ fn quantised_files_come_out_as_an_interpreter_says_byte_for_byte() {
 
 /// From `tests/reference/int8_interpreter.py models/vehicle/model.onnx pattern 0,0,0/255,255,255`.
 const VEHICLE: [&str; 6] = [
-    "a39741d778a3a1eb788514afca1977689e8209cf6439e3ace2067106b8213a70",
-    "7f5cd8f390877e35d82c9a5362b765eceaa4473a27422aaad5ac584af7dc15d1",
-    "3c2a8c15ce8792a51daef145eaa9dce20a08060415634e6153fd218e12b9ef47",
-    "c909a973dd55d547f73288822bac070102b2946e5a39e0f3ba15b34da5c78fd4",
-    "c94d33a2713b94f7dcadec0b1e6b7aa48834462b47870a6716f1c3f31412d706",
-    "967ce6f672b9820f06c6e51ba46d926b385d72f8a92d9cc80b37b42e41c2ebf0",
+    "a9530012afd2fa12a0ff73fd3c738307714129eeb2d3d3f0ef33954f1aa95b58",
+    "0db6fdc573512b190ac2b27663526da7a5ce9dccccfbb98ef3a174d3edcc9188",
+    "95fed4b9b1eab1ef0fcb4ec35058a25a1f095d05fa94104216dc951bb1b4a7fd",
+    "4832f5db7ffaa7e5086da5689dd26c6bbb2189e0261977855858173da5ce74fa",
+    "1827908da5b5b5a4281ce83f9f8684b0588432ecfbe1ddf4282ac853fde70deb",
+    "0abab7eb93ff89227d2bd252c67fbf6dc66d741bf53058470cd2256123735cb0",
 ];
 
 #[test]
