@@ -1,5 +1,7 @@
 //! Tiles on their way in, through the products, and out.
 
+#![expect(clippy::needless_range_loop, reason = "counted loops over registers, which the compiler unrolls")]
+
 use super::super::emit::Emit;
 use super::super::isa::{Isa, Task};
 use super::{CHANNELS, PLACES, PackedWinograd, Padded};
@@ -29,16 +31,13 @@ impl Task for Transform<'_> {
                 // SAFETY: the caller's promise: 4 × 4 pixels from the corner on, and the tile's places.
                 unsafe {
                     let from = self.picture.bytes.as_ptr().add(corner + channel);
-                    let row = |y: usize| {
-                        let d: [Some16; 4] = std::array::from_fn(|x| widened(from.add((y * columns + x) * c)));
-                        [
-                            difference(&d[0], &d[2]),
-                            sum(&d[1], &d[2]),
-                            difference(&d[2], &d[1]),
-                            difference(&d[1], &d[3]),
-                        ]
-                    };
-                    let rows = [row(0), row(1), row(2), row(3)];
+                    let line = columns * c;
+                    let rows = [
+                        across_row(from, c),
+                        across_row(from.add(line), c),
+                        across_row(from.add(2 * line), c),
+                        across_row(from.add(3 * line), c),
+                    ];
                     for x in 0..4 {
                         let [a, b, c, d] = [&rows[0][x], &rows[1][x], &rows[2][x], &rows[3][x]];
                         let places = [difference(a, c), sum(b, c), difference(c, b), difference(b, d)];
@@ -53,21 +52,43 @@ impl Task for Transform<'_> {
     }
 }
 
+// Plain loops and always inlined: a closure may become a function of its own, and that has no vectors.
+
+/// Four pixels of a row, transformed.
+#[inline(always)]
+unsafe fn across_row(from: *const u8, c: usize) -> [Some16; 4] {
+    // SAFETY: the caller has four pixels there.
+    let d = unsafe { [widened(from), widened(from.add(c)), widened(from.add(2 * c)), widened(from.add(3 * c))] };
+    [difference(&d[0], &d[2]), sum(&d[1], &d[2]), difference(&d[2], &d[1]), difference(&d[1], &d[3])]
+}
+
 #[inline(always)]
 unsafe fn widened(from: *const u8) -> Some16 {
     // SAFETY: the caller has so many bytes there.
     let bytes = unsafe { from.cast::<[u8; CHANNELS]>().read_unaligned() };
-    bytes.map(i16::from)
+    let mut wide = [0; CHANNELS];
+    for i in 0..CHANNELS {
+        wide[i] = i16::from(bytes[i]);
+    }
+    wide
 }
 
 #[inline(always)]
 fn sum(a: &Some16, b: &Some16) -> Some16 {
-    std::array::from_fn(|i| a[i].wrapping_add(b[i]))
+    let mut sum = [0; CHANNELS];
+    for i in 0..CHANNELS {
+        sum[i] = a[i].wrapping_add(b[i]);
+    }
+    sum
 }
 
 #[inline(always)]
 fn difference(a: &Some16, b: &Some16) -> Some16 {
-    std::array::from_fn(|i| a[i].wrapping_sub(b[i]))
+    let mut difference = [0; CHANNELS];
+    for i in 0..CHANNELS {
+        difference[i] = a[i].wrapping_sub(b[i]);
+    }
+    difference
 }
 
 /// A line of transformed tiles, and the weights of one block.
@@ -193,19 +214,22 @@ unsafe fn untransformed<I: Isa, const R: usize, const V: usize>(
         let to = pixels.as_mut_ptr().cast::<i32>();
         for tile in 0..R {
             for lane in 0..lanes {
-                let m = |place: usize| *from.add((place * R + tile) * lanes + lane);
-                let sum = |a: i32, b: i32, c: i32| a.wrapping_add(b).wrapping_add(c);
-                let rest = |b: i32, c: i32, d: i32| b.wrapping_sub(c).wrapping_sub(d);
-                let upper: [i32; 4] = std::array::from_fn(|x| sum(m(x), m(4 + x), m(8 + x)));
-                let lower: [i32; 4] = std::array::from_fn(|x| rest(m(4 + x), m(8 + x), m(12 + x)));
-                let four = [
-                    sum(upper[0], upper[1], upper[2]),
-                    rest(upper[1], upper[2], upper[3]),
-                    sum(lower[0], lower[1], lower[2]),
-                    rest(lower[1], lower[2], lower[3]),
-                ];
-                for (pixel, four) in four.iter().enumerate() {
-                    *to.add((pixel * R + tile) * lanes + lane) = (four >> 2).wrapping_add(*bias.add(lane));
+                let mut m = [0_i32; PLACES];
+                for (place, m) in m.iter_mut().enumerate() {
+                    *m = *from.add((place * R + tile) * lanes + lane);
+                }
+                let mut halves = [[0_i32; 4]; 2];
+                for x in 0..4 {
+                    halves[0][x] = m[x].wrapping_add(m[4 + x]).wrapping_add(m[8 + x]);
+                    halves[1][x] = m[4 + x].wrapping_sub(m[8 + x]).wrapping_sub(m[12 + x]);
+                }
+                for y in 0..2 {
+                    let [a, b, c, d] = halves[y];
+                    let four = [a.wrapping_add(b).wrapping_add(c), b.wrapping_sub(c).wrapping_sub(d)];
+                    for x in 0..2 {
+                        let to = to.add(((2 * y + x) * R + tile) * lanes + lane);
+                        *to = (four[x] >> 2).wrapping_add(*bias.add(lane));
+                    }
                 }
             }
         }
