@@ -20,7 +20,7 @@ fn frame(picture: image::RgbImage) -> Frame {
 
 #[test]
 fn each_shape_is_loaded_once_and_finds_the_same_vehicles() {
-    let model = find_in("vehicle", &[]).unwrap();
+    let model = find_in("vehicle@320", &[]).unwrap();
     let params = DetectParams { score_threshold: 0.4, ..DetectParams::for_model(&model.spec) };
     let shapes = Arc::new(Shapes::load(model, EngineChoice::Auto, (0, 0)).unwrap());
     assert_eq!(shapes.first().size(), (320, 320));

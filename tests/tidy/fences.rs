@@ -90,6 +90,7 @@ const PLACES: &[Place] = &[
     Place("println!", &["src/cli/"]),
     Place("eprintln!", &["src/cli/"]),
     Place("anyhow", &["src/cli/"]),
+    Place("anstream", &["src/cli/"]),
     Place("clap", &["src/cli/"]),
     Place("comfy_table", &["src/cli/"]),
     Place("env_logger", &["src/cli/"]),
