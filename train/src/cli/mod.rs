@@ -32,7 +32,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Verb {
     Classify(classify::Args),
-    Detect(detect::Args),
+    Detect(Box<detect::Args>),
     Embed(embed::Args),
     Label(label::Args),
     Summary(summary::Args),
