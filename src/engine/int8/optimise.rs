@@ -1,6 +1,7 @@
 //! Steps that need not be: tables that a convolution applies itself, copies into a larger tensor whose parts can be
 //! computed in place.
 
+use super::kernel::Requant;
 use super::plan::Builder;
 use super::step::{ConvOut, Kind, Op, Step};
 use super::view::View;
@@ -50,7 +51,7 @@ fn tables_into_convolutions(plan: &mut Builder) {
         let (true, Some(table)) = (same, shared) else { continue };
         let taken = match &mut plan.steps[index].op {
             Op::Conv(conv) => conv.groups.iter_mut().all(|(_, out)| set_table(out, &table)),
-            Op::Winograd(conv) => set_table(&mut conv.out, &table),
+            Op::Winograd(conv) => take_table(&mut conv.requant, &table),
             Op::Depthwise(depthwise) => set_table(&mut depthwise.out, &table),
             _ => false,
         };
@@ -62,12 +63,17 @@ fn tables_into_convolutions(plan: &mut Builder) {
 
 fn set_table(out: &mut ConvOut, table: &[u8; 256]) -> bool {
     match out {
-        ConvOut::Bytes(requant) if requant.table.is_none() && requant.function.is_none() => {
-            requant.table = Some(Box::new(*table));
-            true
-        }
-        _ => false,
+        ConvOut::Bytes(requant) => take_table(requant, table),
+        ConvOut::Floats(_) => false,
     }
+}
+
+fn take_table(requant: &mut Requant, table: &[u8; 256]) -> bool {
+    let free = requant.table.is_none() && requant.function.is_none();
+    if free {
+        requant.table = Some(Box::new(*table));
+    }
+    free
 }
 
 /// A plain copy of a whole buffer into a part of another: whoever wrote the first writes the part instead.

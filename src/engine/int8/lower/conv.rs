@@ -301,10 +301,10 @@ impl<'a> Lowering<'a> {
             let k = kh * kw * inputs;
             let rows = by_pixel(&values, outputs, inputs, kh * kw);
             let small = groups == 1 && window.kernel == [3, 3] && window.stride == [1, 1];
-            if let (true, Becomes::Bytes { .. }) = (small, becomes)
+            if let (true, ConvOut::Bytes(requant)) = (small, whole)
                 && let Some(packed) = PackedWinograd::new(self.kernels, outputs, inputs, &rows, &bias, pad)
             {
-                let op = Op::Winograd(Box::new(Winograd { window, pad, packed, out: whole }));
+                let op = Op::Winograd(Box::new(Winograd { window, pad, packed, requant }));
                 self.plan.push(&node.name, op, vec![read], &write);
                 return Ok(write);
             }

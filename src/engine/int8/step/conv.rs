@@ -38,7 +38,7 @@ pub(in crate::engine::int8) struct Depthwise {
 }
 
 /// What both kinds need before they begin.
-const SHAPE: &str = "a convolution's tensors are no pictures";
+pub(super) const SHAPE: &str = "a convolution's tensors are no pictures";
 
 impl Conv {
     pub fn run(&self, kernels: Kernels, step: &Step, memory: &mut Memory<'_>) -> Result<(), String> {

@@ -55,25 +55,7 @@ impl<'a, T: Copy> Rows<'a, T> {
         for row in first.max(self.next)..first + self.window.kernel[0] {
             let slot = row % self.window.kernel[0] * self.len;
             let target = &mut self.ring[slot..slot + self.len];
-            let Pixels { height, width, channels, pitch, .. } = self.pixels;
-            match row.checked_sub(self.window.before[0]).filter(|row| *row < height) {
-                None => fill(target, self.pad),
-                Some(row) => {
-                    let (left, rest) = target.split_at_mut(self.window.before[1] * channels);
-                    let (inner, right) = rest.split_at_mut(width * channels);
-                    fill(left, self.pad);
-                    fill(right, self.pad);
-                    let input = &self.input[row * width * pitch..];
-                    match pitch == channels {
-                        true => inner.copy_from_slice(&input[..width * channels]),
-                        false => {
-                            for (to, from) in inner.chunks_exact_mut(channels).zip(input.chunks(pitch)) {
-                                to.copy_from_slice(&from[..channels]);
-                            }
-                        }
-                    }
-                }
-            }
+            padded_row(self.input, &self.pixels, self.window.before, self.pad, row, target);
         }
         self.next = first + self.window.kernel[0];
     }
@@ -82,6 +64,33 @@ impl<'a, T: Copy> Rows<'a, T> {
     fn row(&self, y: usize, ky: usize) -> &[T] {
         let slot = (y * self.window.stride[0] + ky) % self.window.kernel[0] * self.len;
         &self.ring[slot..slot + self.len]
+    }
+}
+
+/// Row `row` of the padded picture, `before` counted: the picture's numbers `before[1]` pixels from the left, and `pad` elsewhere. `target` holds
+/// both.
+pub(super) fn padded_row<T: Copy>(
+    input: &[T],
+    pixels: &Pixels,
+    before: [usize; 2],
+    pad: &[T],
+    row: usize,
+    target: &mut [T],
+) {
+    let Pixels { height, width, channels, pitch, .. } = *pixels;
+    let Some(row) = row.checked_sub(before[0]).filter(|row| *row < height) else { return fill(target, pad) };
+    let (left, rest) = target.split_at_mut(before[1] * channels);
+    let (inner, right) = rest.split_at_mut(width * channels);
+    fill(left, pad);
+    fill(right, pad);
+    let input = &input[row * width * pitch..];
+    match pitch == channels {
+        true => inner.copy_from_slice(&input[..width * channels]),
+        false => {
+            for (to, from) in inner.chunks_exact_mut(channels).zip(input.chunks(pitch)) {
+                to.copy_from_slice(&from[..channels]);
+            }
+        }
     }
 }
 

@@ -62,7 +62,7 @@ impl PackedWinograd {
     /// is not exact for these kernels and channels.
     pub fn new(kernels: Kernels, n: usize, c: usize, weights: &[i8], bias: &[i32], a_zero: u8) -> Option<Self> {
         let layout = kernels.layout();
-        let pays = layout.cell == 2 && kernels != Kernels::Scalar && kernels.runs_here();
+        let pays = layout.cell == 2 && kernels.runs_here();
         pays.then(|| Self::pack(kernels, layout, n, c, weights, bias, a_zero)).flatten()
     }
 

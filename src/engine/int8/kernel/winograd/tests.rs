@@ -114,5 +114,8 @@ fn what_is_not_exact_or_does_not_pay_is_left_to_others() {
         PackedWinograd::pack(Kernels::Scalar, layout, 1, c, &vec![1; 9 * c], &[0], 0).is_some()
     };
     assert_eq!([8, 15, 16, 17, 18, 1826, 1828].map(pack), [false, false, true, false, true, true, false]);
-    assert!(PackedWinograd::new(Kernels::Scalar, 1, 16, &[1; 144], &[0], 0).is_none());
+    let used = |kernels| PackedWinograd::new(kernels, 1, 16, &[1; 144], &[0], 0).is_some();
+    assert!(!used(Kernels::Scalar));
+    #[cfg(target_arch = "x86_64")]
+    assert_eq!(used(Kernels::Avx2), Kernels::Avx2.runs_here());
 }
