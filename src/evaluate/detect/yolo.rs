@@ -9,12 +9,17 @@ use crate::evaluate::{EvaluateError, io, unreadable};
 
 const NAMES: &str = "classes.txt";
 
+/// `NAME.txt` of a picture, in a folder of such files.
+pub fn label_file(folder: &Path, picture: &Path) -> PathBuf {
+    folder.join(Path::new(picture.file_stem().unwrap_or_default()).with_added_extension("txt"))
+}
+
 /// Reads the labels of these pictures. One without a file has no objects; that none has one is an error.
 pub fn read(folder: &Path, pictures: &[PathBuf]) -> Result<Truth, EvaluateError> {
     let classes = names(folder)?;
     let (mut truth, mut labelled) = (Vec::new(), 0);
     for (number, picture) in pictures.iter().enumerate() {
-        let file = folder.join(Path::new(picture.file_stem().unwrap_or_default()).with_added_extension("txt"));
+        let file = label_file(folder, picture);
         let boxes = match std::fs::read_to_string(&file) {
             Ok(text) => {
                 labelled += 1;

@@ -231,6 +231,7 @@ fn read(args: &Args, part: &str, skipped: &mut Skipped) -> Result<DetectionSet> 
 fn read_negatives(args: &Args, folder: &Path, skipped: &mut Skipped) -> Result<DetectionSet> {
     let classes = super::lines_of(&args.data.join("classes.txt"))?;
     let (bar, step) = super::reading("negatives");
+    // Photographs of cameras are ten times as large as tiles need, and memory holds fewer of them.
     let reading = Reading { longest: Some(args.input as u32 * 3 / 2), ..reading(args) };
     let set = DetectionSet::negatives(folder, &classes, &reading, skipped, step)?;
     bar.finish_and_clear();

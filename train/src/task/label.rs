@@ -10,6 +10,7 @@ use rayon::prelude::*;
 use wayside::detect::{DetectParams, Detector};
 use wayside::detection::Detection;
 use wayside::engine::{EngineChoice, Program};
+use wayside::evaluate::detect::yolo;
 use wayside::frame::Frame;
 use wayside::geometry::BBox;
 use wayside::model::{self, ModelFolder};
@@ -74,8 +75,7 @@ impl Label {
             || self.detectors(&teachers),
             |detectors, picture| {
                 let detectors = detectors.as_mut().map_err(|error| Error::Model(error.to_string()))?;
-                let name = picture.file_stem().unwrap_or_default();
-                let file = out.join(name).with_added_extension("txt");
+                let file = yolo::label_file(out, picture);
                 // Read apart, so that pictures are decoded side by side.
                 let mut own = Skipped::default();
                 if !file.exists()

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use wayside::evaluate::detect::TruthPicture;
+use wayside::evaluate::detect::{TruthPicture, yolo};
 
 use super::DetectionSet;
 use super::load::{Entry, Reading, decode};
@@ -21,10 +21,8 @@ impl DetectionSet {
         step: impl FnMut(usize),
     ) -> Result<Self> {
         let files = pictures_in(folder).map_err(|error| Error::file(folder, error))?;
-        let looked_at = |file: &Path| {
-            let name = Path::new(file.file_stem().unwrap_or_default()).with_added_extension("txt");
-            reading.pseudo.as_ref().is_some_and(|pseudo| pseudo.join(name).is_file())
-        };
+        let looked_at =
+            |file: &Path| reading.pseudo.as_ref().is_some_and(|pseudo| yolo::label_file(pseudo, file).is_file());
         let entry = |file: PathBuf| {
             let truth = TruthPicture { id: 0, file: file.display().to_string(), size: None, boxes: Vec::new() };
             // What is exhaustive is not filled in.

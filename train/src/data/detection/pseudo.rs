@@ -6,6 +6,8 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
+use wayside::evaluate::detect::yolo;
+
 use super::load::Entry;
 use super::{LabelledBox, LabelledPicture, area, common};
 use crate::{Error, Result};
@@ -34,8 +36,9 @@ pub(super) struct Pseudo {
 impl Pseudo {
     pub fn read(folder: &Path, entries: &[Entry], classes: usize) -> Result<Self> {
         let mut pseudo = Pseudo { pictures: HashMap::new(), sought: vec![false; classes] };
-        for stem in entries.iter().filter_map(|entry| entry.file.file_stem()) {
-            let file = folder.join(Path::new(stem).with_added_extension("txt"));
+        for picture in entries.iter().map(|entry| &entry.file) {
+            let Some(stem) = picture.file_stem() else { continue };
+            let file = yolo::label_file(folder, picture);
             let text = match fs::read_to_string(&file) {
                 Ok(text) => text,
                 Err(error) if error.kind() == ErrorKind::NotFound => continue,

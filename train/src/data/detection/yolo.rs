@@ -50,8 +50,7 @@ impl DetectionSet {
 
 /// As fractions x1, y1, x2, y2.
 fn ignored(folder: &Path, picture: &Path) -> Result<Vec<[f32; 4]>> {
-    let name = Path::new(picture.file_stem().unwrap_or_default()).with_added_extension("txt");
-    let file = folder.join("ignore").join(name);
+    let file = yolo::label_file(&folder.join("ignore"), picture);
     let text = match fs::read_to_string(&file) {
         Ok(text) => text,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
