@@ -98,7 +98,8 @@ fn show(name: &str) -> anyhow::Result<ExitCode> {
     let model = model::find(name)?;
     let bytes = model.read()?;
     let spec = &model.spec;
-    let size = Some((spec.input.width, spec.input.height));
+    // One that computes any size may declare another than it is given.
+    let size = (!spec.rect).then_some((spec.input.width, spec.input.height));
     let graph = engine::inspect(&bytes, size).map_err(anyhow::Error::msg).with_context(|| model.to_string())?;
     let outputs: Vec<String> = graph.outputs.iter().map(ToString::to_string).collect();
     let operators: Vec<String> = graph.operators.iter().map(|(name, count)| format!("{name} {count}")).collect();
@@ -164,6 +165,7 @@ fn prove(model: &ModelFolder) -> anyhow::Result<String> {
     let program = EngineChoice::Auto.load(model)?;
     let mut detector = Detector::new(&model.spec, program.as_ref(), &DetectParams::for_model(&model.spec))?;
     let golden = match folder_of(model).map(|folder| folder.join(golden::FOLDER)).filter(|golden| golden.is_dir()) {
+        Some(_) if !at_own_size(model) => "golden/ is of its own size".into(),
         Some(folder) => golden::compare(&folder, &model.spec, &mut detector)?,
         None => "no golden/ to compare with".into(),
     };
@@ -175,6 +177,12 @@ fn folder_of(model: &ModelFolder) -> Option<&Path> {
         Graph::File(path) => path.parent(),
         Graph::Embedded(_) | Graph::Memory(_) => None,
     }
+}
+
+/// Not as NAME@SIDE.
+fn at_own_size(model: &ModelFolder) -> bool {
+    let size = |model: &ModelFolder| (model.spec.input.width, model.spec.input.height);
+    folder_of(model).and_then(|folder| ModelFolder::open(folder).ok()).is_none_or(|own| size(&own) == size(model))
 }
 
 fn place(folder: Option<&Path>) -> String {

@@ -42,6 +42,15 @@ fn import_list_show_check() {
 }
 
 #[test]
+fn a_model_at_another_size_is_shown_and_checked_without_its_golden() {
+    let dir = tempfile::tempdir().unwrap();
+    assert!(done(dir.path(), &["show", "vehicle@256"]).contains("256x256 rgb, letterbox"));
+    let own = format!("{}/models/vehicle", env!("CARGO_MANIFEST_DIR"));
+    assert!(done(dir.path(), &["check", &own]).contains("found again"));
+    assert!(done(dir.path(), &["check", &format!("{own}@320")]).contains("golden/ is of its own size"));
+}
+
+#[test]
 fn what_computes_one_size_is_not_imported_as_rect() {
     let workshop = workshop();
     let said = refused(workshop.path(), &[&IMPORT[..], &["--rect"]].concat());
