@@ -17,6 +17,29 @@ pub fn decode(bytes: &[u8]) -> Result<ModelProto, String> {
     graph::parse(bytes)
 }
 
+/// A float constant, row-major.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Floats {
+    pub dims: Vec<usize>,
+    pub values: Vec<f32>,
+}
+
+impl Floats {
+    /// None for a constant of another type, or one that does not hold as many numbers as its shape says.
+    pub fn of(tensor: &TensorProto) -> Option<Self> {
+        if tensor.data_type != DataType::Float as i32 {
+            return None;
+        }
+        let dims: Vec<usize> = tensor.dims.iter().map(|&dim| usize::try_from(dim).ok()).collect::<Option<_>>()?;
+        let count = dims.iter().try_fold(1_usize, |count, &dim| count.checked_mul(dim))?;
+        let values: Vec<f32> = match tensor.raw_data.is_empty() {
+            true => tensor.float_data.clone(),
+            false => tensor.raw_data.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect(),
+        };
+        (values.len() == count).then_some(Floats { dims, values })
+    }
+}
+
 /// The bytes of a file; the same model gives the same bytes.
 pub fn encode(model: &ModelProto) -> Vec<u8> {
     model.encode_to_vec()

@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+pub use crate::engine::onnx::Floats;
 use crate::engine::onnx::{self, AttributeProto, DataType, ModelProto, NodeProto, TensorProto, ValueInfoProto};
 
 /// A float network. Nodes are in an order in which they can be computed, and each has a name of its own.
@@ -14,13 +15,6 @@ pub struct Graph {
     pub constants: BTreeMap<String, TensorProto>,
     /// Everything else of the file.
     frame: ModelProto,
-}
-
-/// A float constant, row-major.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Floats {
-    pub dims: Vec<usize>,
-    pub values: Vec<f32>,
 }
 
 impl Graph {
@@ -139,13 +133,7 @@ impl Graph {
 
     /// The constant of that name, where it holds floats.
     pub fn floats(&self, name: &str) -> Option<Floats> {
-        let tensor = self.constants.get(name).filter(|tensor| tensor.data_type == DataType::Float as i32)?;
-        let dims: Vec<usize> = tensor.dims.iter().map(|&dim| usize::try_from(dim).ok()).collect::<Option<_>>()?;
-        let values: Vec<f32> = match tensor.raw_data.is_empty() {
-            true => tensor.float_data.clone(),
-            false => tensor.raw_data.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect(),
-        };
-        (values.len() == dims.iter().product::<usize>()).then_some(Floats { dims, values })
+        self.constants.get(name).and_then(Floats::of)
     }
 
     /// The constant of that name, where it holds 64-bit integers: a shape, axes.

@@ -84,12 +84,12 @@ fn quantised_files_come_out_as_an_interpreter_says_byte_for_byte() {
 
 /// From `tests/reference/int8_interpreter.py models/vehicle/model.onnx pattern 0,0,0/255,255,255`.
 const VEHICLE: [&str; 6] = [
-    "a9530012afd2fa12a0ff73fd3c738307714129eeb2d3d3f0ef33954f1aa95b58",
-    "0db6fdc573512b190ac2b27663526da7a5ce9dccccfbb98ef3a174d3edcc9188",
-    "95fed4b9b1eab1ef0fcb4ec35058a25a1f095d05fa94104216dc951bb1b4a7fd",
-    "4832f5db7ffaa7e5086da5689dd26c6bbb2189e0261977855858173da5ce74fa",
-    "1827908da5b5b5a4281ce83f9f8684b0588432ecfbe1ddf4282ac853fde70deb",
-    "0abab7eb93ff89227d2bd252c67fbf6dc66d741bf53058470cd2256123735cb0",
+    "641006f83e49db0fec9a6a80b1c3e8a0eb17c04b80977b0e72549e1cbd6cf4f5",
+    "f6c2cb60f280b53f50d6ee92533406e6c65e184d19173d45abc3617cc3b94e2f",
+    "8dab3e9a65315c73a4171c14ae838dab2cf020e75fdf6dbfd91c8caed1b6002a",
+    "0987da420b6275d53ddcf4ffc5035c3cfc3839bfd7917a71d4ec1018be103bbe",
+    "73a85ffc90f20e9f784f9ac7a10d2f7e82effb441aa0135297b4a35fa270ca10",
+    "ebac55567326e3d2873700ca5ec6d5056899e082ba6edec3cafca424d6611d14",
 ];
 
 #[test]

@@ -44,21 +44,23 @@ pub struct Args {
     #[arg(long, value_name = "SCORE", default_value_t = 0.2)]
     unsure: f32,
 
-    /// A folder of pictures of anything else, so that the network learns what is no object; what --pseudo says of them is
-    /// ignored, neither right nor wrong
+    /// A folder of pictures without labels: of anything else, so that the network learns what is no object, or of other
+    /// surroundings. What --pseudo is sure of in them is labelled, what it is unsure of is ignored, and nothing else there is an
+    /// object; may be repeated
     #[arg(long, value_name = "FOLDER")]
-    negatives: Option<PathBuf>,
+    unlabelled: Vec<PathBuf>,
 
-    /// Part of the tiles that show one of those
+    /// Part of the tiles that show one of those; within it, small folders come more often, as --balance says
     #[arg(long, value_name = "PART", default_value_t = 0.2)]
-    negative_part: f32,
+    unlabelled_part: f32,
 
     /// The network
     #[arg(long, default_value = "detector_small", value_parser = super::networks(), hide_possible_values = true)]
     arch: String,
 
-    /// Begin with the weights of another training, such as its checkpoint; what does not fit (a head for other classes) begins anew
-    #[arg(long, value_name = "FILE")]
+    /// Begin with the weights of another training: its checkpoint, or the float model that it made (folder, ONNX file or name, such as
+    /// vehicle-float inside the program); what does not fit (a head for other classes) begins anew
+    #[arg(long, value_name = "FILE|MODEL")]
     weights: Option<PathBuf>,
 
     /// Side of the network's input in pixels, a multiple of 32
@@ -108,6 +110,10 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value_t = 5)]
     measure_every: usize,
 
+    /// Pictures are kept decoded in so much memory, labelled ones and those without labels each; more are decoded at each use
+    #[arg(long, value_name = "GIB", default_value_t = 2)]
+    memory: u64,
+
     /// Threads that make pictures, beside those that compute
     #[arg(long, value_name = "N", default_value_t = 1)]
     loaders: usize,
@@ -153,11 +159,12 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     }
     let options = options(args, train.pictures.len());
     let mut mosaics = Mosaics::new(Arc::new(train), options)?;
-    if let Some(folder) = &args.negatives {
-        let negatives = read_negatives(args, folder, &mut skipped)?;
-        let ignored: usize = negatives.pictures.iter().map(|picture| picture.ignored.len()).sum();
-        eprintln!("{:>16}: {} pictures, {ignored} places in them are ignored", "negatives", negatives.pictures.len());
-        mosaics = mosaics.with_negatives(Arc::new(negatives))?;
+    if !args.unlabelled.is_empty() {
+        let set = read_unlabelled(args, &mut skipped)?;
+        let (boxes, pictures) = (set.counts().iter().sum::<usize>(), set.pictures.len());
+        let ignored: usize = set.pictures.iter().map(|picture| picture.ignored.len()).sum();
+        eprintln!("{:>16}: {pictures} pictures, {boxes} boxes by --pseudo, {ignored} places ignored", "unlabelled");
+        mosaics = mosaics.with_unlabelled(Arc::new(set))?;
     }
     if let Some(file) = &args.show_data {
         return show(&mosaics, file);
@@ -214,7 +221,7 @@ fn options(args: &Args, pictures: usize) -> MosaicOptions {
         scenes: args.scenes,
         balance: args.balance,
         aspect: args.aspect,
-        negatives: args.negative_part,
+        unlabelled: args.unlabelled_part,
         threads: args.loaders,
         divide: true,
         ..MosaicOptions::default()
@@ -228,12 +235,12 @@ fn read(args: &Args, part: &str, skipped: &mut Skipped) -> Result<DetectionSet> 
     Ok(set)
 }
 
-fn read_negatives(args: &Args, folder: &Path, skipped: &mut Skipped) -> Result<DetectionSet> {
+fn read_unlabelled(args: &Args, skipped: &mut Skipped) -> Result<DetectionSet> {
     let classes = super::lines_of(&args.data.join("classes.txt"))?;
-    let (bar, step) = super::reading("negatives");
+    let (bar, step) = super::reading("unlabelled");
     // Photographs of cameras are ten times as large as tiles need, and memory holds fewer of them.
     let reading = Reading { longest: Some(args.input as u32 * 3 / 2), ..reading(args) };
-    let set = DetectionSet::negatives(folder, &classes, &reading, skipped, step)?;
+    let set = DetectionSet::unlabelled(&args.unlabelled, &classes, &reading, skipped, step)?;
     bar.finish_and_clear();
     Ok(set)
 }
@@ -244,6 +251,7 @@ fn reading(args: &Args) -> Reading {
         pseudo: args.pseudo.clone(),
         sure: args.sure,
         unsure: args.unsure,
+        memory: args.memory << 30,
         ..Reading::default()
     }
 }

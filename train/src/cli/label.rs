@@ -26,7 +26,7 @@ pub struct Args {
     #[arg(long, value_name = "NAMES", value_delimiter = ',', default_value = "train.txt,val.txt")]
     lists: Vec<String>,
 
-    /// Label all pictures of this folder instead, such as negatives; the classes are those of --data
+    /// Label all pictures of this folder instead, for `detect --unlabelled`; the classes are those of --data
     #[arg(long, value_name = "FOLDER")]
     pictures: Option<PathBuf>,
 

@@ -151,6 +151,12 @@ impl Layer for BatchNormalization {
         output
     }
 
+    fn only_adding(&self, bias: &[f32], mean: &[f32], variance: &[f32]) -> Option<Vec<Vec<f32>>> {
+        let gamma = variance.iter().map(|variance| (variance + self.epsilon).sqrt()).collect();
+        let beta = bias.iter().zip(mean).map(|(bias, mean)| bias + mean).collect();
+        (self.scale && self.center).then(|| vec![gamma, beta, mean.to_vec(), variance.to_vec()])
+    }
+
     fn export(&self, scope: &mut Scope) -> Result<String, String> {
         let (gamma, beta, moving) = self.places();
         let channels = *scope.input_shape(0).last().expect("an input has an axis");

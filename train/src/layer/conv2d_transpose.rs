@@ -189,7 +189,9 @@ impl Layer for Conv2DTranspose {
                 swapped.extend_from_slice(&kernel[first..first + taps]);
             }
         }
-        let mut inputs = vec![scope.input(0), scope.constant("kernel", &[channels, self.filters, kh, kw], &swapped)];
+        // Not by the parameter's name: its numbers stand in another order.
+        let mut inputs =
+            vec![scope.input(0), scope.constant("swapped_kernel", &[channels, self.filters, kh, kw], &swapped)];
         if self.use_bias {
             inputs.push(scope.parameter(1));
         }

@@ -97,6 +97,12 @@ pub trait Layer: Debug + Send + Sync {
         None
     }
 
+    /// Its parameters, in their order, with which a normalisation of inputs that have this mean and variance in each channel only adds
+    /// `bias` to them; None where the layer is none, or can't.
+    fn only_adding(&self, _bias: &[f32], _mean: &[f32], _variance: &[f32]) -> Option<Vec<Vec<f32>>> {
+        None
+    }
+
     /// Writes itself as ONNX nodes, channels first as [`Value`] stores them; the name of its output.
     fn export(&self, scope: &mut Scope) -> Result<String, String>;
 }

@@ -26,6 +26,7 @@ mod sequential;
 mod step;
 mod summary;
 mod tally;
+mod transfer;
 
 pub use compile::{Compile, SampleWeightMode};
 pub use evaluate::{Evaluate, Predict};

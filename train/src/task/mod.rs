@@ -1,5 +1,6 @@
 //! Whole trainings: from files to a network, its measures and its pictures.
 
+pub mod average;
 pub mod classify;
 pub mod detect;
 pub mod embed;

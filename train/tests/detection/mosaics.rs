@@ -140,18 +140,18 @@ fn clutter_shows_no_objects() {
 }
 
 #[test]
-fn negatives_take_their_part_of_the_tiles() {
+fn unlabelled_pictures_take_their_part_of_the_tiles() {
     let (set, other) = (folder().set(), Folder::new());
     // As bright as nothing else is.
     other.picture("n", (300, 300), 240, &[]);
     let read = |classes: &[&str]| {
         let classes: Vec<String> = classes.iter().map(ToString::to_string).collect();
         let (reading, images) = (Reading::default(), other.path().join("images"));
-        DetectionSet::negatives(&images, &classes, &reading, &mut Skipped::default(), |_| ()).unwrap()
+        DetectionSet::unlabelled(&[images], &classes, &reading, &mut Skipped::default(), |_| ()).unwrap()
     };
-    let batch = |negatives: f32| {
-        let data = mosaics(&set, MosaicOptions { grids: [1.0, 0.0, 0.0], negatives, ..still() });
-        let data = data.with_negatives(read(&super::CLASSES).into()).unwrap();
+    let batch = |unlabelled: f32| {
+        let data = mosaics(&set, MosaicOptions { grids: [1.0, 0.0, 0.0], unlabelled, ..still() });
+        let data = data.with_unlabelled(read(&super::CLASSES).into()).unwrap();
         data.batch(&(0..11).collect::<Vec<_>>(), 0).unwrap()
     };
     // An object's edge is as bright here and there, but not in half of the sample.
@@ -164,7 +164,7 @@ fn negatives_take_their_part_of_the_tiles() {
     assert!((2..=9).contains(&bright(&some)) && some.y[0].shape()[0] == 11 - bright(&some));
     assert_eq!((bright(&all), all.y[0].shape()[0], all.y[1].shape()[0]), (11, 0, 0));
     assert!(rows(&all.y[2]).iter().all(|region| region[5..].iter().all(|&known| known == 1.0)), "nothing is there");
-    let error = mosaics(&set, still()).with_negatives(read(&["car"]).into()).err().unwrap().to_string();
+    let error = mosaics(&set, still()).with_unlabelled(read(&["car"]).into()).err().unwrap().to_string();
     assert!(error.contains("classes"), "{error}");
 }
 

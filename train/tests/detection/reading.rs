@@ -85,25 +85,27 @@ fn pseudo_labels_fill_in_what_a_source_leaves_out() {
 }
 
 #[test]
-fn in_negatives_nothing_is_an_object_and_what_a_network_finds_is_ignored() {
+fn in_unlabelled_pictures_only_what_a_network_is_sure_of_is_an_object() {
     let folder = Folder::new();
     for name in ["a", "b"] {
         folder.picture(name, (100, 50), 60, &[]);
     }
-    folder.write("pseudo/b.txt", "0 0.5 0.5 0.2 0.2 0.9\n1 0.2 0.2 0.1 0.1 0.1\n");
+    folder.write("pseudo/b.txt", "0 0.5 0.5 0.2 0.2 0.9\n0 0.8 0.8 0.2 0.2 0.3\n1 0.2 0.2 0.1 0.1 0.1\n");
     let classes = super::CLASSES.map(String::from);
     let read = |reading: &Reading, inside: &str| {
-        let folder = folder.path().join(inside);
-        DetectionSet::negatives(&folder, &classes, reading, &mut Skipped::default(), |_| ()).map_err(|e| e.to_string())
+        let folders = [folder.path().join(inside)];
+        DetectionSet::unlabelled(&folders, &classes, reading, &mut Skipped::default(), |_| ())
+            .map_err(|e| e.to_string())
     };
     let chosen = Reading { classes: vec!["truck".into(), "car".into()], ..Default::default() };
     let reading = Reading { pseudo: Some(folder.path().join("pseudo")), ..chosen.clone() };
     let set = read(&reading, "images").unwrap();
-    assert_eq!((set.classes.join(" "), set.counts(), set.pictures.len()), ("truck car".into(), vec![0, 0], 2));
+    assert_eq!((set.classes.join(" "), set.counts(), set.pictures.len()), ("truck car".into(), vec![0, 1], 2));
     assert!(set.pictures.iter().all(|picture| picture.known == [true, true] && picture.exhaustive));
     assert_eq!(set.pictures[0].ignored.len(), 0);
-    assert!(matches!(&set.pictures[1].ignored[..], [one] if near(*one, [40.0, 20.0, 60.0, 30.0])));
-    assert_eq!(read(&chosen, "images").unwrap().pictures[1].ignored.len(), 0, "no other network was asked");
+    assert!(matches!(&set.pictures[1].boxes[..], [one] if near(one.rect, [40.0, 20.0, 60.0, 30.0])));
+    assert!(matches!(&set.pictures[1].ignored[..], [one] if near(*one, [70.0, 35.0, 90.0, 45.0])));
+    assert_eq!(read(&chosen, "images").unwrap().counts(), [0, 0], "no other network was asked");
     assert!(read(&reading, "labels").unwrap_err().contains("no picture can be used"));
     assert!(read(&reading, "nowhere").unwrap_err().contains("nowhere"));
 }

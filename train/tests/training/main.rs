@@ -10,6 +10,7 @@ mod joint;
 mod losses;
 mod optimizers;
 mod resume;
+mod transfer;
 
 use ndarray::ArrayD;
 

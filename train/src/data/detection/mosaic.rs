@@ -23,9 +23,9 @@ use crate::{Error, Result};
 /// A sample for each picture of the set, which comes in one of its tiles; the others are drawn.
 pub struct Mosaics {
     set: Arc<DetectionSet>,
-    negatives: Option<Arc<DetectionSet>>,
-    options: MosaicOptions,
     weights: Weighted,
+    unlabelled: Option<(Arc<DetectionSet>, Weighted)>,
+    options: MosaicOptions,
     scenes: Option<Scenes>,
     pool: Option<ThreadPool>,
 }
@@ -55,15 +55,17 @@ impl Mosaics {
             return refused("mosaics over each other need the same tiles: either divide or mixup");
         }
         let scenes = (options.scenes > 0.0).then(|| Scenes::new(&set.classes)).transpose()?;
-        Ok(Mosaics { weights: Weighted::of(&set, options.balance), set, negatives: None, options, scenes, pool })
+        Ok(Mosaics { weights: Weighted::of(&set, options.balance), set, unlabelled: None, options, scenes, pool })
     }
 
-    /// Shows pictures of this set too, in the part of the tiles that the options say. It must have the same classes.
-    pub fn with_negatives(mut self, set: Arc<DetectionSet>) -> Result<Self> {
+    /// Shows pictures of this set too, in the part of the tiles that the options say, rare classes and small sources more often as well.
+    /// It must have the same classes.
+    pub fn with_unlabelled(mut self, set: Arc<DetectionSet>) -> Result<Self> {
         if set.classes != self.set.classes || set.pictures.is_empty() {
-            return Err(Error::Data("mosaics: the negatives need pictures, and the classes of the others".into()));
+            return Err(Error::Data("mosaics: unlabelled pictures are needed, with the classes of the others".into()));
         }
-        self.negatives = Some(set);
+        let weights = Weighted::of(&set, self.options.balance);
+        self.unlabelled = Some((set, weights));
         Ok(self)
     }
 
@@ -125,10 +127,10 @@ impl Mosaics {
         let mut number = own;
         while let Some(mut tile) = tiles.pop() {
             let mut set = &*self.set;
-            if let Some(negatives) = &self.negatives
-                && dice.chance(self.options.negatives)
+            if let Some((unlabelled, weights)) = &self.unlabelled
+                && dice.chance(self.options.unlabelled)
             {
-                (set, number) = (negatives, dice.below(negatives.pictures.len()));
+                (set, number) = (unlabelled, weights.draw(dice));
             }
             let picture = &set.pictures[number];
             if dice.chance(self.options.clutter) {

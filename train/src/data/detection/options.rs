@@ -20,8 +20,9 @@ pub struct MosaicOptions {
     pub background: f32,
     /// Part of the tiles that show clutter, shapes that are no object, instead of a picture.
     pub clutter: f32,
-    /// Part of the tiles that show one of the negatives ([`Mosaics::with_negatives`](super::Mosaics::with_negatives)), where there are some.
-    pub negatives: f32,
+    /// Part of the tiles that show one of the unlabelled pictures ([`Mosaics::with_unlabelled`](super::Mosaics::with_unlabelled)), where
+    /// there are some.
+    pub unlabelled: f32,
     /// Bounds of the magnification.
     pub scales: (f32, f32),
     /// Magnification of pictures without boxes.
@@ -53,10 +54,10 @@ impl Default for MosaicOptions {
             sides: vec![(0, 320)],
             grids: [0.3, 0.5, 0.2],
             divide: false,
-            sizes: (8.0, 280.0),
+            sizes: (8.0, 400.0),
             background: 0.2,
             clutter: 0.1,
-            negatives: 0.2,
+            unlabelled: 0.2,
             scales: (0.15, 2.5),
             empty_scales: (0.5, 1.5),
             aspect: 1.25,

@@ -3,7 +3,7 @@
 mod mistakes;
 mod score;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -17,7 +17,7 @@ use crate::data::Dataset;
 use crate::data::detection::{Mosaics, Plain, anchors};
 use crate::export::ExportOptions;
 use crate::loss::{TaskAligned, YoloGrid};
-use crate::model::{Compile, Fit, History};
+use crate::model::{Compile, Fit, History, Model};
 use crate::optimizer::Muon;
 use crate::schedule::Schedule;
 use crate::{Error, Result, zoo};
@@ -28,7 +28,8 @@ pub use score::Score;
 #[derive(Debug, Clone)]
 pub struct Detect {
     pub arch: String,
-    /// Of another training, to begin with: a file of weights or a checkpoint. What does not fit begins anew.
+    /// To begin with: weights or a checkpoint of another training, or the model (folder, ONNX file or name) that one of its own made.
+    /// What does not fit begins anew.
     pub weights: Option<PathBuf>,
     /// Name of the model.
     pub name: String,
@@ -101,7 +102,7 @@ impl Detect {
         let network = zoo::by_name(&self.arch, &[self.side, self.side, 3], classes.len())?;
         let mut model = network.reseeded(self.seed).any_size().to_device(&device);
         if let Some(file) = &self.weights {
-            let left = model.load_fitting_weights(file)?;
+            let left = self.take_weights(&mut model, file, train)?;
             left.iter().for_each(|name| eprintln!("{name} begins anew: {} has none that fits", file.display()));
         }
         let optimizer = Muon::new(self.schedule(), self.rest_rate).global_clipnorm(CLIP);
@@ -139,6 +140,18 @@ impl Detect {
         model.export_folder(&folder, &spec, &self.options(&classes), true)?;
         let (learning, kept) = model.count_parameters();
         Ok(Some(Detected { history, report, agnostic, parameters: learning + kept, device: device_name, folder }))
+    }
+
+    fn take_weights(&self, model: &mut Model, file: &Path, train: &Mosaics) -> Result<Vec<String>> {
+        if file.is_file() && file.extension().is_none_or(|extension| extension != "onnx") {
+            return model.load_fitting_weights(file);
+        }
+        let name = file.display().to_string();
+        let found = wayside::model::find(&name).map_err(|error| Error::Model(error.to_string()))?;
+        let bytes = found.read().map_err(|error| Error::Model(error.to_string()))?;
+        let samples: Vec<usize> = (0..train.len().min(self.batch_size)).collect();
+        let left = model.load_fitting_onnx(&bytes, &train.batch(&samples, 0)?.x);
+        left.map_err(|error| Error::Model(format!("{name}: {error}")))
     }
 
     fn schedule(&self) -> Schedule {
