@@ -1,6 +1,5 @@
 //! The command line: one file per verb, each with its `Args` and a `run`.
 
-mod average;
 mod classify;
 mod detect;
 mod embed;
@@ -37,7 +36,6 @@ enum Verb {
     Embed(embed::Args),
     Label(label::Args),
     Summary(summary::Args),
-    Average(average::Args),
     Export(export::Args),
     Plot(plot::Args),
 }
@@ -51,7 +49,6 @@ pub fn main() -> ExitCode {
         Verb::Embed(args) => embed::run(&args),
         Verb::Label(args) => label::run(&args),
         Verb::Summary(args) => summary::run(&args),
-        Verb::Average(args) => average::run(&args),
         Verb::Export(args) => export::run(&args),
         Verb::Plot(args) => plot::run(&args),
     };

@@ -1,6 +1,5 @@
 //! Whole trainings: from files to a network, its measures and its pictures.
 
-pub mod average;
 pub mod classify;
 pub mod detect;
 pub mod embed;

@@ -2,10 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use wayside::engine::onnx::{self, Floats};
 use wayside::model::{ColorOrder, HeadKind, InputSpec, ModelFolder, ModelSpec, Resize, Task};
 use wayside_train::export::ExportOptions;
-use wayside_train::task::average::{average, average_folder};
 use wayside_train::zoo;
 
 fn spec() -> ModelSpec {
@@ -74,36 +72,4 @@ fn a_spec_that_is_not_the_models_is_refused_and_leaves_nothing() {
         assert!(error.contains(expected) && !error.contains('\n'), "{error}");
         assert!(!folder.exists());
     }
-}
-
-#[test]
-fn the_mean_of_two_networks_lies_between_them() {
-    let options = ExportOptions { fold_batch_norm: true, ..Default::default() };
-    let made = |name: &str, labels: &[&str], seed: u64| {
-        let folder = place(name);
-        let spec = ModelSpec { labels: labels.iter().map(ToString::to_string).collect(), ..spec() };
-        let model = zoo::yolo_small([64, 96, 3], labels.len()).unwrap().reseeded(seed);
-        model.export_folder(&folder, &spec, &options, false).unwrap();
-        ModelFolder::open(&folder).unwrap()
-    };
-    let (a, b) = (made("mean-a", &["car", "bus"], 1), made("mean-b", &["car", "bus"], 2));
-    let constants = |bytes: &[u8]| -> Vec<f32> {
-        let graph = onnx::decode(bytes).unwrap().graph.unwrap();
-        graph.initializer.iter().filter_map(Floats::of).flat_map(|floats| floats.values).collect()
-    };
-    let mean = |shares: [f32; 2]| constants(&average(&[(a.clone(), shares[0]), (b.clone(), shares[1])]).unwrap());
-    let (first, last) = (constants(&a.read().unwrap()), constants(&b.read().unwrap()));
-    assert!(first != last && mean([2.0, 0.0]) == first && mean([0.0, 1.0]) == last);
-    for (place, value) in mean([1.0, 3.0]).into_iter().enumerate() {
-        assert!((value - (first[place] + 3.0 * last[place]) / 4.0).abs() < 1e-6);
-    }
-
-    let folder = place("mean");
-    average_folder(&[(a.clone(), 1.0), (b.clone(), 1.0)], &folder, "mean").unwrap();
-    assert_eq!(ModelFolder::open(&folder).unwrap().spec.name, "mean");
-    let refused = |models: &[(ModelFolder, f32)]| average(models).unwrap_err().to_string();
-    let other = made("mean-other", &["car", "bus", "truck"], 1);
-    assert!(refused(&[(a.clone(), 1.0), (other, 1.0)]).contains("is another network than"));
-    assert!(refused(&[(a.clone(), 0.0), (b.clone(), 0.0)]).contains("shares"));
-    assert!(refused(&[(a, 1.0), (b, f32::NAN)]).contains("shares") && refused(&[]).contains("shares"));
 }
