@@ -251,7 +251,7 @@ fn reading(args: &Args) -> Reading {
         pseudo: args.pseudo.clone(),
         sure: args.sure,
         unsure: args.unsure,
-        memory: args.memory << 30,
+        memory: args.memory.saturating_mul(1 << 30),
         ..Reading::default()
     }
 }

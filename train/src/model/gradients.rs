@@ -95,10 +95,7 @@ impl Model {
         let batch = arrays[0].shape().first().copied().unwrap_or(0);
         for (&place, array) in places.iter().zip(arrays) {
             let (name, wanted) = (&self.layers[self.places[place].layer].name, &self.places[place].shape);
-            let shape = array.shape().get(1..).unwrap_or_default();
-            let other_size = self.any_size && shape.len() == 3 && wanted.len() == 3 && shape[2] == wanted[2];
-            let fits =
-                array.shape().first() == Some(&batch) && !array.is_empty() && (shape == &wanted[..] || other_size);
+            let fits = array.shape().first() == Some(&batch) && batch > 0 && array.shape()[1..] == wanted[..];
             if !fits {
                 return Err(Error::Data(format!(
                     "{what} {name} takes {}, not an array of {:?}",

@@ -3,9 +3,11 @@
 use std::collections::HashMap;
 
 use ndarray::{ArrayD, Axis};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
 use wayside::engine::onnx::{self, Floats};
 
-use super::Model;
+use super::{Model, Run};
 use crate::{Error, Result};
 
 /// Mean and variance of each channel.
@@ -39,13 +41,16 @@ impl Model {
             let plain = |bias: &[f32]| (vec![0.0; bias.len()], vec![1.0; bias.len()]);
             folded.iter().try_for_each(|it| self.unfold(it, plain(&it.bias), &mut left))?;
             let convolutions: Vec<&str> = folded.iter().map(|it| it.convolution.as_str()).collect();
-            let outputs = self.ending_at(&convolutions)?.predict_on_batch(batch)?;
-            for (it, output) in folded.iter().zip(&outputs) {
-                self.unfold(it, statistics(output), &mut left)?;
+            let cut = self.ending_at(&convolutions)?;
+            let (weights, mut rng) = (cut.weights(), ChaCha8Rng::seed_from_u64(cut.seed));
+            let run = Run { training: false, values: &weights, rng: &mut rng };
+            let outputs = cut.forward(cut.inputs_of(batch)?, run).outputs;
+            for (it, output) in folded.iter().zip(outputs) {
+                self.unfold(it, statistics(&output.into_array()), &mut left)?;
             }
         }
         match left.len() == self.parameters.len() {
-            true => Err(Error::Model("has no weights that fit this network".into())),
+            true => Err(Error::Model("has no weights that fit this network, or not in float".into())),
             false => Ok(left),
         }
     }

@@ -65,6 +65,11 @@ fn what_does_not_fit_begins_anew_and_another_network_is_refused() {
     let file = first.to_onnx(&ExportOptions { fold_batch_norm: true, ..Default::default() }).unwrap();
     assert_eq!(network(3, 2).load_fitting_onnx(&file, &shown).unwrap(), ["head/kernel", "head/bias"]);
 
+    // A training may show other sizes than the network was built for.
+    let larger = [Array4::from_elem((4, 12, 12, 3), 0.5).into_dyn()];
+    assert!(network(2, 2).any_size().load_fitting_onnx(&file, &larger).unwrap().is_empty());
+    assert!(network(2, 2).load_fitting_onnx(&file, &larger).unwrap_err().to_string().contains("takes"));
+
     let mut other = Sequential::new().add(Dense::new(5)).build([7]).unwrap();
     let refused = |answer: wayside_train::Result<Vec<String>>| answer.unwrap_err().to_string();
     let shown = [ndarray::Array2::zeros((4, 7)).into_dyn()];
