@@ -33,6 +33,7 @@ fn spec(side: u32) -> ModelSpec {
         scores: None,
         score_threshold: None,
         rect: false,
+        votes: false,
         licence: "none".into(),
         training_data: String::new(),
         accuracy: String::new(),
@@ -92,8 +93,9 @@ fn decode_and_nms(c: &mut Criterion) {
         for spread in [false, true] {
             let outputs = outputs(share, spread);
             let head = Head::new(&spec, std::slice::from_ref(&info)).unwrap();
-            let nms = NmsParams { iou_threshold: 0.45, groups: Groups::class_agnostic(80) };
-            let mut postprocess = Postprocess::new(head, 0.25, ClassFilter::all(80), nms);
+            let groups = Groups::class_agnostic(80);
+            let nms = NmsParams { score_threshold: 0.25, iou_threshold: 0.45, groups, votes: false };
+            let mut postprocess = Postprocess::new(head, ClassFilter::all(80), nms);
             let mut found = Vec::new();
             let kind = if spread { "anywhere" } else { "clusters" };
             c.bench_function(&format!("decode + nms 8400x85, {:.0} % {kind}", share * 100.0), |b| {

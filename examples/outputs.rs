@@ -54,6 +54,7 @@ fn spec(input: InputSpec, graph: &[u8]) -> ModelSpec {
         scores: None,
         score_threshold: None,
         rect: false,
+        votes: false,
         licence: "unknown".into(),
         training_data: String::new(),
         accuracy: String::new(),

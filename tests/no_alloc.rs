@@ -68,12 +68,13 @@ impl Stages {
         let info = |shape: &&[usize]| OutputInfo { name: "output".into(), shape: shape.to_vec() };
         let infos: Vec<_> = shapes.iter().map(info).collect();
         let classes = spec.labels.len();
-        let nms = NmsParams { iou_threshold: 0.45, groups: Groups::class_agnostic(classes) };
+        let groups = Groups::class_agnostic(classes);
+        let nms = NmsParams { score_threshold: 0.25, iou_threshold: 0.45, groups, votes: true };
         let head = Head::new(spec, &infos).unwrap();
         Self {
             letterbox: Letterbox::new(&spec.input),
             input: Letterboxed::default(),
-            postprocess: Postprocess::new(head, 0.25, ClassFilter::all(classes), nms),
+            postprocess: Postprocess::new(head, ClassFilter::all(classes), nms),
             detections: Vec::new(),
         }
     }
@@ -105,6 +106,7 @@ fn spec(head: HeadKind, anchors: &[[f32; 2]]) -> ModelSpec {
         scores: None,
         score_threshold: None,
         rect: false,
+        votes: false,
         licence: "none".into(),
         training_data: String::new(),
         accuracy: String::new(),

@@ -81,6 +81,7 @@ fn describe(sha256: String) -> ModelSpec {
         scores: None,
         score_threshold: None,
         rect: false,
+        votes: false,
         licence: "MIT OR Apache-2.0".into(),
         training_data: "none: the weights are set by hand".into(),
         accuracy:

@@ -69,6 +69,7 @@ fn spec(graph: &[u8]) -> ModelSpec {
         scores: None,
         score_threshold: None,
         rect: false,
+        votes: false,
         licence: String::new(),
         training_data: String::new(),
         accuracy: String::new(),

@@ -59,8 +59,8 @@ impl DetectParams {
         let label = |source| DetectError::Label { model: spec.name.clone(), source };
         let keep = ClassFilter::from_labels(&spec.labels, &self.classes).map_err(label)?;
         let groups = Groups::from_labels(&spec.labels, &self.groups).map_err(label)?;
-        let nms = NmsParams { iou_threshold: self.iou_threshold, groups };
-        Ok(Postprocess::new(head, self.score_threshold, keep, nms))
+        let Self { score_threshold, iou_threshold, .. } = *self;
+        Ok(Postprocess::new(head, keep, NmsParams { score_threshold, iou_threshold, groups, votes: spec.votes }))
     }
 }
 

@@ -8,6 +8,7 @@ pub mod heads;
 mod nms;
 mod postprocess;
 mod shapes;
+mod voting;
 
 pub use classes::{ClassFilter, Groups, UnknownLabel};
 pub use detector::{DetectError, DetectParams, Detector, VEHICLES};
@@ -46,6 +47,7 @@ mod test_models {
             scores: None,
             score_threshold: None,
             rect: false,
+            votes: false,
             licence: "none".into(),
             training_data: String::new(),
             accuracy: String::new(),

@@ -1,17 +1,29 @@
 //! Greedy non-maximum suppression: of boxes that overlap more than a threshold inside a group, the best stays.
 //!
-//! Not here: thresholds on the score (heads/), clipping and the way back to the picture (postprocess.rs).
+//! Not here: what the others have to say of it (voting.rs), clipping and the way back to the picture (postprocess.rs).
 
 use super::Groups;
+use super::voting::{self, vote};
 use crate::detection::Detection;
 use crate::geometry::BBox;
 use crate::limits::{MAX_CANDIDATES, MAX_DETECTIONS};
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct NmsParams {
+    /// What has less is nothing. 0..=1.
+    pub score_threshold: f32,
     /// A box goes where its intersection over union with a better one of its group is larger than this. 0..=1.
     pub iou_threshold: f32,
     pub groups: Groups,
+    /// Boxes that go vote on the place and the score of the one that stays.
+    pub votes: bool,
+}
+
+impl NmsParams {
+    /// Boxes below this score need not be given: they neither stay nor vote.
+    pub fn least_score(&self) -> f32 {
+        if self.votes { self.score_threshold.min(voting::LEAST_SCORE) } else { self.score_threshold }
+    }
 }
 
 /// One per thread; all memory is reused from picture to picture.
@@ -21,9 +33,11 @@ pub struct Nms {
     /// Score (best first) and index of each candidate in one sortable number.
     order: Vec<u64>,
     kept: Vec<Block>,
+    /// Where in `order` each box that stays is.
+    places: Vec<usize>,
     /// Boxes with a number that is not finite.
     pub refused: u64,
-    /// Boxes beyond [`MAX_CANDIDATES`], the worst ones, that were not looked at.
+    /// Boxes with score enough beyond [`MAX_CANDIDATES`], the worst ones, that were not looked at.
     pub over_candidates: u64,
     /// Pictures in which more than [`MAX_DETECTIONS`] boxes would have stayed.
     pub over_detections: u64,
@@ -31,16 +45,30 @@ pub struct Nms {
 
 impl Nms {
     pub fn new(params: NmsParams) -> Self {
-        Self { params, order: Vec::new(), kept: Vec::new(), refused: 0, over_candidates: 0, over_detections: 0 }
+        Self {
+            params,
+            order: Vec::new(),
+            kept: Vec::new(),
+            places: Vec::new(),
+            refused: 0,
+            over_candidates: 0,
+            over_detections: 0,
+        }
     }
 
-    /// Overwrites `out` with the boxes that stay: score descending, equal scores in the order of `boxes`.
+    /// Overwrites `out` with the boxes that stay: score descending, equal scores in the order of `boxes` where there are no votes.
     pub fn step(&mut self, boxes: &[Detection], out: &mut Vec<Detection>) {
         out.clear();
         self.kept.clear();
+        self.places.clear();
         self.sort(boxes);
-        for &key in &self.order {
+        let NmsParams { score_threshold, votes, .. } = self.params;
+        let least = if votes { voting::least_own(score_threshold) } else { score_threshold };
+        for (place, &key) in self.order.iter().enumerate() {
             let candidate = boxes[key as u32 as usize];
+            if candidate.score < least {
+                break;
+            }
             let group = u32::from(self.params.groups.of(candidate.class));
             let area = candidate.bbox.area();
             let threshold = self.params.iou_threshold;
@@ -58,7 +86,23 @@ impl Nms {
                 block.set(out.len() % LANES, &candidate.bbox, area, group);
             }
             out.push(candidate);
+            self.places.push(place);
         }
+        if votes {
+            self.vote(boxes, out);
+        }
+    }
+
+    /// `out` as it becomes by the votes of all boxes.
+    fn vote(&self, boxes: &[Detection], out: &mut Vec<Detection>) {
+        let NmsParams { score_threshold, groups, .. } = &self.params;
+        let by_score = || self.order.iter().map(|&key| &boxes[key as u32 as usize]);
+        for (kept, &place) in out.iter_mut().zip(&self.places) {
+            let others = by_score().take(place).chain(by_score().skip(place + 1));
+            *kept = vote(kept, others.filter(|b| groups.of(b.class) == groups.of(kept.class)));
+        }
+        out.retain(|b| b.score >= *score_threshold);
+        out.sort_unstable_by(|a, b| b.score.total_cmp(&a.score));
     }
 
     fn sort(&mut self, boxes: &[Detection]) {
@@ -67,9 +111,10 @@ impl Nms {
         self.order.extend(finite.map(|(index, b)| (u64::from(!ascending_bits(b.score)) << 32) | index as u64));
         self.refused += (boxes.len() - self.order.len()) as u64;
         if self.order.len() > MAX_CANDIDATES {
-            self.over_candidates += (self.order.len() - MAX_CANDIDATES) as u64;
             self.order.select_nth_unstable(MAX_CANDIDATES);
-            self.order.truncate(MAX_CANDIDATES);
+            let enough = !ascending_bits(self.params.score_threshold);
+            let over = self.order.drain(MAX_CANDIDATES..).filter(|key| (key >> 32) as u32 <= enough);
+            self.over_candidates += over.count() as u64;
         }
         // All keys differ (by the index), so an unstable sort has one result only.
         self.order.sort_unstable();
@@ -140,7 +185,7 @@ mod tests {
     use super::*;
 
     fn nms(iou_threshold: f32, groups: Groups) -> Nms {
-        Nms::new(NmsParams { iou_threshold, groups })
+        Nms::new(NmsParams { score_threshold: 0.0, iou_threshold, groups, votes: false })
     }
 
     fn run(nms: &mut Nms, boxes: &[Detection]) -> Vec<Detection> {
@@ -191,6 +236,29 @@ mod tests {
     fn equal_scores_keep_the_order_of_the_input() {
         let boxes = [detection(1.0, 0, 0.5), detection(0.0, 0, 0.5), detection(50.0, 0, 0.5)];
         assert_eq!(run(&mut nms(0.45, Groups::class_aware(1)), &boxes), [boxes[0], boxes[2]]);
+    }
+
+    fn voting(score_threshold: f32, groups: Groups) -> Nms {
+        Nms::new(NmsParams { score_threshold, iou_threshold: 0.45, groups, votes: true })
+    }
+
+    #[test]
+    fn all_boxes_of_the_group_vote_and_those_of_others_do_not() {
+        let labels = ["car", "truck", "person"].map(String::from);
+        let vehicles = Groups::from_labels(&labels, &[labels[..2].to_vec()]).unwrap();
+        let boxes = [detection(0.0, 0, 0.8), detection(0.5, 1, 0.2), detection(0.5, 2, 0.7), detection(90.0, 0, 0.5)];
+        let out = run(&mut voting(0.3, vehicles), &boxes);
+        // Its own half, and a sixth of the other half for each voter: two for the car, the truck's below the threshold.
+        let score = |own: f32, all: f32| ((own + all / 6.0) / 2.0).powf(0.8);
+        let wanted = [(0, score(0.8, 1.0)), (2, score(0.7, 0.7)), (0, score(0.5, 0.5))];
+        assert_eq!(out.len(), 3);
+        for (b, (class, score)) in out.iter().zip(wanted) {
+            assert!(b.class == class && (b.score - score).abs() < 1e-6, "{b:?} {class} {score}");
+        }
+        // Weights 0.64 and 0.04.
+        assert!((out[0].bbox.x1 - 0.5 * 0.04 / 0.68).abs() < 1e-6, "{:?}", out[0].bbox);
+        let alone = run(&mut voting(0.4, Groups::class_aware(3)), &boxes[3..]);
+        assert_eq!(alone, [], "0.37 is too little");
     }
 
     #[test]
@@ -257,6 +325,30 @@ mod tests {
         }
 
         #[test]
+        fn with_votes_there_are_the_same_objects_at_other_scores(
+            boxes in proptest::collection::vec(any_detection(), 0..100),
+            score_threshold in prop::sample::select(vec![0.0f32, 0.3, 0.5]),
+        ) {
+            let groups = Groups::class_aware(5);
+            let voted = run(&mut voting(score_threshold, groups.clone()), &boxes);
+            let mut wanted = Vec::new();
+            for best in naive(&boxes, 0.45, &groups) {
+                let mut others: Vec<_> = boxes.iter().filter(|b| b.class == best.class).copied().collect();
+                others.sort_by(|a, b| b.score.total_cmp(&a.score));
+                // The best one is the first that is equal to it, and does not vote twice.
+                others.remove(others.iter().position(|b| *b == best).unwrap());
+                wanted.push(vote(&best, others.iter()));
+            }
+            wanted.retain(|b| b.score >= score_threshold);
+            prop_assert_eq!(voted.len(), wanted.len());
+            prop_assert!(voted.windows(2).all(|pair| pair[0].score >= pair[1].score));
+            for b in &voted {
+                let near = |w: &Detection| (w.score - b.score).abs() < 1e-4 && (w.bbox.x1 - b.bbox.x1).abs() < 1e-3;
+                prop_assert!(wanted.iter().any(near), "{b:?} is not among {wanted:?}");
+            }
+        }
+
+        #[test]
         fn the_order_of_the_input_does_not_matter(
             boxes in proptest::collection::vec(any_detection(), 0..60),
             seed in any::<u64>(),
@@ -268,8 +360,9 @@ mod tests {
             for i in (1..shuffled.len()).rev() {
                 shuffled.swap(i, (seed.rotate_left(i as u32) % (i as u64 + 1)) as usize);
             }
-            let mut nms = nms(0.45, Groups::class_agnostic(5));
-            prop_assert_eq!(run(&mut nms, &boxes), run(&mut nms, &shuffled));
+            for mut nms in [nms(0.45, Groups::class_agnostic(5)), voting(0.2, Groups::class_agnostic(5))] {
+                prop_assert_eq!(run(&mut nms, &boxes), run(&mut nms, &shuffled));
+            }
         }
     }
 }

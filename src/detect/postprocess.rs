@@ -35,6 +35,9 @@ impl Counters {
 #[derive(Debug, Clone)]
 pub struct Postprocess {
     head: Head,
+    /// Boxes below this score are not looked at.
+    least_score: f32,
+    /// Of what is reported.
     score_threshold: f32,
     keep: ClassFilter,
     nms: Nms,
@@ -45,10 +48,11 @@ pub struct Postprocess {
 }
 
 impl Postprocess {
-    pub fn new(head: Head, score_threshold: f32, keep: ClassFilter, nms: NmsParams) -> Self {
+    pub fn new(head: Head, keep: ClassFilter, nms: NmsParams) -> Self {
         Self {
             head,
-            score_threshold,
+            least_score: nms.least_score(),
+            score_threshold: nms.score_threshold,
             keep,
             nms: Nms::new(nms),
             candidates: Vec::new(),
@@ -69,17 +73,19 @@ impl Postprocess {
         out: &mut Vec<Detection>,
     ) -> Result<(), HeadError> {
         out.clear();
-        self.not_finite += self.head.decode(outputs, self.score_threshold, &self.keep, &mut self.candidates)?;
+        self.not_finite += self.head.decode(outputs, self.least_score, &self.keep, &mut self.candidates)?;
         self.in_picture.clear();
         for &Candidate { bbox, class, score } in &self.candidates {
             let bbox = transform.to_picture(bbox).clip(width as f32, height as f32);
             if bbox.area() > 0.0 {
                 self.in_picture.push(Detection { bbox, class, score });
-            } else {
+            } else if score >= self.score_threshold {
                 self.empty += 1;
             }
         }
         self.nms.step(&self.in_picture, out);
+        // A mean of clipped boxes may still be outside by a rounding.
+        out.iter_mut().for_each(|found| found.bbox = found.bbox.clip(width as f32, height as f32));
         Ok(())
     }
 
@@ -106,8 +112,9 @@ mod tests {
         let mut data = vec![0.0; 21 * 6];
         data[20 * 6..].copy_from_slice(&row);
         let head = Head::new(&yolox_spec(32, 32, &["car"]), &[output(&[1, 21, 6])]).unwrap();
-        let nms = NmsParams { iou_threshold: 0.45, groups: Groups::class_aware(1) };
-        let mut post = Postprocess::new(head, 0.25, ClassFilter::all(1), nms);
+        let groups = Groups::class_aware(1);
+        let nms = NmsParams { score_threshold: 0.25, iou_threshold: 0.45, groups, votes: false };
+        let mut post = Postprocess::new(head, ClassFilter::all(1), nms);
         // A picture of 64×48, half size, 4 pixels of padding above.
         let transform = Transform { scale_x: 0.5, scale_y: 0.5, offset_x: 0.0, offset_y: 4.0 };
         let mut out = Vec::new();

@@ -34,6 +34,10 @@ pub struct ModelSpec {
     /// shape of each frame ("rectangular inference"): see [`InputSpec::rect`].
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub rect: bool,
+    /// Several cells of its grid find each object, and their boxes vote on its place and its score ("box voting"): for networks that are
+    /// taught so, and whose doubles are not removed inside.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub votes: bool,
     pub licence: String,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub training_data: String,

@@ -72,6 +72,7 @@ fn spec(head: HeadKind, size: (u32, u32), labels: Vec<String>, anchors: &[[f32; 
         scores: None,
         score_threshold: None,
         rect: false,
+        votes: false,
         licence: "none".into(),
         training_data: String::new(),
         accuracy: String::new(),
@@ -111,8 +112,8 @@ fn check_decode(spec: &ModelSpec, tensors: Vec<Tensor>, expected: &Value) {
     let classes = spec.labels.len();
     for (name, groups) in [("aware", Groups::class_aware(classes)), ("agnostic", Groups::class_agnostic(classes))] {
         let head = Head::new(spec, &infos).unwrap();
-        let nms = NmsParams { iou_threshold: 0.45, groups };
-        let mut postprocess = Postprocess::new(head, 0.25, ClassFilter::all(classes), nms);
+        let nms = NmsParams { score_threshold: 0.25, iou_threshold: 0.45, groups, votes: false };
+        let mut postprocess = Postprocess::new(head, ClassFilter::all(classes), nms);
         let mut found = Vec::new();
         postprocess.step(&outputs, &identity, spec.input.width, spec.input.height, &mut found).unwrap();
         let wanted = detections(&expected[name]);

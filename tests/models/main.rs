@@ -52,6 +52,7 @@ fn spec(width: u32, height: u32, graph: &[u8]) -> ModelSpec {
         scores: None,
         score_threshold: None,
         rect: false,
+        votes: false,
         licence: "none".into(),
         training_data: String::new(),
         accuracy: String::new(),

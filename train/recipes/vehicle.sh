@@ -62,6 +62,6 @@ tr , '\n' <<<"$classes" >"$work/classes.txt"
 for name in vehicle vehicle-float; do
     [ $name = vehicle ] && file=$work/vehicle8/model.onnx || file=$work/fourth/vehicle-float/model.onnx
     target/release/wayside model import "$file" --force -o "$work/models/$name" --name $name --head yolov8 --labels "$work/classes.txt" \
-        --color rgb --mean 0,0,0 --std 255,255,255 --resize letterbox --pad 114 --rect --scores logits --golden models/vehicle/golden/input.png \
+        --color rgb --mean 0,0,0 --std 255,255,255 --resize letterbox --pad 114 --rect --votes --scores logits --golden models/vehicle/golden/input.png \
         --licence "$licence" --training-data "$sources; $photos; $negatives; frames of the synthetic road" --accuracy "see MODEL_CARD.md"
 done

@@ -112,6 +112,10 @@ pub struct Args {
     #[arg(long)]
     rect: bool,
 
+    /// Several cells of its grid find each object: let their boxes vote on its place and its score.
+    #[arg(long)]
+    votes: bool,
+
     /// Licence of the weights, for the record.
     #[arg(long)]
     licence: Option<String>,
@@ -147,6 +151,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         pad: args.pad,
         score_threshold: args.score_threshold,
         rect: args.rect,
+        votes: args.votes,
         licence: args.licence,
         training_data: args.training_data,
         accuracy: args.accuracy,

@@ -61,6 +61,7 @@ pub fn find(wanted: &str, args: &PlainArgs) -> anyhow::Result<(ModelFolder, bool
         scores: None,
         score_threshold: None,
         rect: false,
+        votes: false,
         licence: "unknown".into(),
         training_data: String::new(),
         accuracy: String::new(),

@@ -104,6 +104,7 @@ impl Entry {
             scores: None,
             score_threshold: None,
             rect: false,
+            votes: false,
             licence: self.licence.clone(),
             training_data: self.training_data.clone(),
             accuracy: self.accuracy.clone(),

@@ -27,6 +27,7 @@ fn spec() -> ModelSpec {
         scores: None,
         score_threshold: None,
         rect: false,
+        votes: false,
         licence: "MIT".into(),
         training_data: String::new(),
         accuracy: String::new(),

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::Instant;
 
 use ndarray::{Array2, Array4};
 use wayside_train::loss::SparseCategoricalCrossentropy;
@@ -58,11 +58,13 @@ fn a_training() {
 fn killed_at_any_moment_it_goes_on_to_the_same_file_byte_for_byte() {
     let folder = tempfile::tempdir().unwrap();
     let (whole, cut) = (folder.path().join("whole"), folder.path().join("cut"));
+    let begin = Instant::now();
     assert!(course(&whole, 12).status().unwrap().success());
+    let took = begin.elapsed();
     let mut kills = 0;
-    for wait in [60, 90, 130, 180, 240] {
+    for part in 1..=5 {
         let mut child = course(&cut, 12).spawn().unwrap();
-        std::thread::sleep(Duration::from_millis(wait));
+        std::thread::sleep(took * part / 6);
         kills += usize::from(child.try_wait().unwrap().is_none());
         child.kill().unwrap();
         child.wait().unwrap();

@@ -1,5 +1,5 @@
-//! The matrix product of bytes: a panel of rows at a time (converted, if the instruction set wants that), within it a block of
-//! output channels, within it tiles whose accumulators stay in registers over all of k.
+//! The matrix product of bytes: a panel of rows at a time (where they lie, or converted if the instruction set wants that), within it a
+//! block of output channels, within it tiles whose accumulators stay in registers over all of k.
 
 use super::emit::Emit;
 use super::isa::{Isa, Task};
@@ -36,14 +36,26 @@ pub(super) unsafe fn gemm<I: Isa, E: Emit<I>>(
     let panel_rows = (PANEL_BYTES / row_bytes).clamp(I::ROWS, PANEL_ROWS).next_multiple_of(I::ROWS);
     let mut first = 0;
     while first < m {
-        let rows = panel_rows.min(m - first);
-        let (a, stride) = match input {
-            Input::Matrix { a, stride } if I::DIRECT => (a[first * stride..].as_ptr(), stride),
+        let mut rows = panel_rows.min(m - first);
+        let whole: [&[u8]; 1];
+        let (lines, start, stride) = match input {
+            Input::Matrix { a, stride } if I::DIRECT => {
+                whole = [a];
+                (&whole[..], first * stride, stride)
+            }
+            // A patch is no row in memory, but each of its lines is a part of one.
+            Input::Patches(patches) if I::DIRECT && (patches.kw * patches.c).is_multiple_of(layout.step) => {
+                let (y, x) = (first / patches.w_out, first % patches.w_out);
+                rows = PANEL_ROWS.min(patches.w_out - x);
+                let stride = patches.stride * patches.c;
+                (&patches.rows[y * patches.stride..][..patches.kh], x * stride, stride)
+            }
             _ => {
                 let panel = scratch.panel.at_least(panel_rows * row_bytes);
                 // SAFETY: the panel holds so many rows, which lie in the input.
                 unsafe { fill::<I>(input, p.k, first, rows, panel.as_mut_ptr(), row_bytes) };
-                (panel.as_ptr(), row_bytes)
+                whole = [panel];
+                (&whole[..], 0, row_bytes)
             }
         };
         // SAFETY: these rows lie in the output.
@@ -54,13 +66,14 @@ pub(super) unsafe fn gemm<I: Isa, E: Emit<I>>(
             // SAFETY: weights and bias of as many vectors as the blocks have, and rows as the caller promises.
             unsafe {
                 let panel = Panel {
-                    a,
+                    lines,
+                    start,
                     stride,
                     rows,
-                    steps: k / layout.step,
+                    steps: k / layout.step / lines.len(),
                     weights,
                     bias,
-                    start: block.start,
+                    channel: block.start,
                     width: p.n.min(block.vectors * layout.lanes),
                     emit,
                     cells: cells.add(block.start),
@@ -111,14 +124,18 @@ unsafe fn fill<I: Isa>(input: Input, k: usize, first: usize, rows: usize, panel:
 
 /// Rows of activations, and the weights of one block.
 struct Panel<'a, E, Cell> {
-    a: *const u8,
+    /// The parts of each row: all of it, or what a window sees of each line of a picture.
+    lines: &'a [&'a [u8]],
+    /// Bytes of a line before the first row, and from one row to the next.
+    start: usize,
     stride: usize,
     rows: usize,
+    /// Of a line.
     steps: usize,
     weights: *const u8,
     bias: *const i32,
-    /// Of the block.
-    start: usize,
+    /// The block's first.
+    channel: usize,
     /// Output channels, at most the block's lanes.
     width: usize,
     emit: &'a E,
@@ -175,7 +192,7 @@ impl<E, Cell> Panel<'_, E, Cell> {
 impl<I: Isa, E: Emit<I>, const R: usize, const V: usize, const WHOLE: bool> Task for Tiles<'_, I, E, R, V, WHOLE> {
     #[inline(always)]
     unsafe fn run(self) {
-        let Panel { a, stride, steps, bias, start, width, emit, cells, cell_stride, .. } = *self.panel;
+        let Panel { lines, start, stride, steps, bias, channel, width, emit, cells, cell_stride, .. } = *self.panel;
         let layout = I::LAYOUT;
         let (step_bytes, vector_bytes) = (layout.step * layout.cell, layout.vector_bytes());
         let mut row = self.first;
@@ -183,28 +200,30 @@ impl<I: Isa, E: Emit<I>, const R: usize, const V: usize, const WHOLE: bool> Task
             let some = if WHOLE { R } else { R.min(self.end - row) };
             // SAFETY: rows beyond the last are read as the last; weights and bias have V vectors per group.
             unsafe {
-                let mut a = [a.add(row * stride); R];
-                for r in 1..R {
-                    a[r] = a[0].add(r.min(some - 1) * stride);
-                }
                 let mut first = [I::load_acc(bias); V];
                 for (v, first) in first.iter_mut().enumerate().skip(1) {
                     *first = I::load_acc(bias.add(v * layout.lanes));
                 }
                 let mut acc = [first; R];
                 let mut weights = self.panel.weights;
-                for step in 0..steps {
-                    let at = step * step_bytes;
-                    group::<I, R, V, 0>(&mut acc, &a, at, weights);
-                    if const { I::LAYOUT.step == 4 * I::LAYOUT.group } {
-                        group::<I, R, V, 1>(&mut acc, &a, at, weights.add(V * vector_bytes));
-                        group::<I, R, V, 2>(&mut acc, &a, at, weights.add(2 * V * vector_bytes));
-                        group::<I, R, V, 3>(&mut acc, &a, at, weights.add(3 * V * vector_bytes));
+                for line in lines {
+                    let mut a = [line.as_ptr().add(start + row * stride); R];
+                    for r in 1..R {
+                        a[r] = a[0].add(r.min(some - 1) * stride);
                     }
-                    weights = weights.add(layout.step / layout.group * V * vector_bytes);
+                    for step in 0..steps {
+                        let at = step * step_bytes;
+                        group::<I, R, V, 0>(&mut acc, &a, at, weights);
+                        if const { I::LAYOUT.step == 4 * I::LAYOUT.group } {
+                            group::<I, R, V, 1>(&mut acc, &a, at, weights.add(V * vector_bytes));
+                            group::<I, R, V, 2>(&mut acc, &a, at, weights.add(2 * V * vector_bytes));
+                            group::<I, R, V, 3>(&mut acc, &a, at, weights.add(3 * V * vector_bytes));
+                        }
+                        weights = weights.add(layout.step / layout.group * V * vector_bytes);
+                    }
                 }
                 let cells = cells.add(row * cell_stride);
-                emit.tile::<R, V, WHOLE>(&acc, start, width, cells, cell_stride, some);
+                emit.tile::<R, V, WHOLE>(&acc, channel, width, cells, cell_stride, some);
             }
             row += some;
         }

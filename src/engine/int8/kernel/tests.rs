@@ -128,10 +128,13 @@ impl Product {
     }
 
     fn by_loops<I: Isa>(&self) -> (Vec<u8>, Vec<u32>) {
+        self.of_input::<I>(Input::Matrix { a: &self.a, stride: self.a_stride })
+    }
+
+    fn of_input<I: Isa>(&self, input: Input) -> (Vec<u8>, Vec<u32>) {
         let p = PackedGemm::pack(Kernels::Scalar, I::LAYOUT, self.n, self.k, &self.weights, &self.bias, self.a_zero);
         let (mut bytes, mut floats) = self.out();
         let mut scratch = Scratch::default();
-        let input = Input::Matrix { a: &self.a, stride: self.a_stride };
         unsafe {
             let (requant, out) = (&self.requant, bytes.as_mut_ptr());
             match &requant.function {
@@ -333,6 +336,16 @@ proptest! {
             assert_eq!(floats, expected, "{}", kernels.name());
             out
         }));
+        let m = w_out * h_out;
+        let product = Product { m, n, k, a, a_stride: k, weights, bias, a_zero: zero, requant, out_stride: n };
+        let input = Input::Patches(&patches);
+        let mut results = vec![("scalar".into(), product.by_kernels(Kernels::Scalar))];
+        results.push(("like avx2".into(), product.of_input::<LikeAvx2>(input)));
+        results.push(("like avx-vnni".into(), product.of_input::<LikeAvxVnni>(input)));
+        results.push(("like avx-512 vnni".into(), product.of_input::<LikeAvx512Vnni>(input)));
+        results.push(("like neon".into(), product.of_input::<LikeNeon>(input)));
+        results.push(("like dotprod".into(), product.of_input::<LikeDotprod>(input)));
+        same(results);
     }
 
     #[test]

@@ -212,6 +212,7 @@ impl Detect {
             scores: None,
             score_threshold: None,
             rect: head == HeadKind::Yolov8,
+            votes: head == HeadKind::Yolov8,
             licence: self.licence.clone(),
             training_data: self.training_data.clone(),
             accuracy: String::new(),

@@ -63,8 +63,9 @@ fn new_postprocess(spec: &ModelSpec, outputs: &Outputs) -> Result<Postprocess> {
     let head = Head::new(spec, &infos).map_err(|error| refused(error.to_string()))?;
     let params = DetectParams::for_model(spec);
     let groups = Groups::from_labels(&spec.labels, &params.groups).map_err(|error| refused(error.to_string()))?;
-    let nms = NmsParams { iou_threshold: params.iou_threshold, groups };
-    Ok(Postprocess::new(head, LEAST_SCORE, ClassFilter::all(spec.labels.len()), nms))
+    let DetectParams { iou_threshold, .. } = params;
+    let nms = NmsParams { score_threshold: LEAST_SCORE, iou_threshold, groups, votes: spec.votes };
+    Ok(Postprocess::new(head, ClassFilter::all(spec.labels.len()), nms))
 }
 
 /// Of one sample, channels first as an engine gives them.
