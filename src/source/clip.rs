@@ -339,6 +339,15 @@ mod tests {
     }
 
     #[test]
+    fn a_codec_of_unprintable_name_is_refused_on_one_line() {
+        let mut bytes = clip_bytes().to_vec();
+        let name = bytes.windows(4).rposition(|word| word == b"avc1").unwrap();
+        bytes[name..name + 4].copy_from_slice(b"a\nc1");
+        let Err(Mp4Error::Foreign(reason)) = read(&bytes) else { panic!("it is not H.264") };
+        assert_eq!(reason, r"its video codec is a\nc1");
+    }
+
+    #[test]
     fn nal_lengths_become_start_codes_and_a_wrong_length_ends_the_unit() {
         let mut unit = Vec::new();
         to_annex_b(&[0, 2, 7, 8, 0, 1, 9, 0, 5, 1], 2, &mut unit);

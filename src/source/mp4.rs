@@ -236,8 +236,13 @@ fn has_video_handler(trak: &[u8]) -> bool {
     trak.windows(4).any(|word| word == HdlrBox::HANDLER_TYPE_VIDE)
 }
 
+/// The four bytes of a name as they are in the file, which may be any, on one line.
+fn printable(name: impl ToString) -> String {
+    name.to_string().escape_debug().to_string()
+}
+
 fn damaged(error: &shiguredo_mp4::Error) -> Mp4Error {
-    let in_box = error.box_type.map_or_else(String::new, |kind| format!(" ({kind})"));
+    let in_box = error.box_type.map_or_else(String::new, |kind| format!(" ({})", printable(kind)));
     Mp4Error::Foreign(format!("its index is damaged{in_box}"))
 }
 
@@ -263,7 +268,7 @@ fn avc_description(track: &TrakBox) -> Result<Avc<'_>, Mp4Error> {
         [SampleEntry::Vp09(_)] => "VP9",
         [SampleEntry::Av01(_)] => "AV1",
         [SampleEntry::Unknown(unknown)] => {
-            return Err(Mp4Error::Foreign(format!("its video codec is {}", unknown.box_type)));
+            return Err(Mp4Error::Foreign(format!("its video codec is {}", printable(unknown.box_type))));
         }
         [] => return Err(broken("its video track names no codec")),
         _ => "a mix of several formats",
