@@ -9,7 +9,7 @@ use anyhow::Context;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::classes::{Scored, apart, as_one};
-use super::detect_report::{Header, as_json, as_table};
+use super::detect_report::{Header, Showing, as_json, as_table};
 use super::labelled::{LabelledPictures, Seen, picture, rect};
 use crate::detect::{DetectParams, Detector, Shapes};
 use crate::engine::EngineChoice;
@@ -112,6 +112,7 @@ pub fn run(args: &DetectArgs) -> anyhow::Result<ExitCode> {
         agnostic: args.agnostic,
         score: args.score,
         iou: args.iou,
+        showing: Showing::of(&pictures, scored.names.len()),
     };
     let text =
         if args.json { as_json(&header, &scored.names, &report) } else { as_table(&header, &scored.names, &report) };
