@@ -18,7 +18,7 @@ const SAME: f32 = 0.7;
 const QUORUM: usize = 6;
 
 /// Power of the score in the end. Objects that are there get fewer votes the fainter they are; this brings them back to the score that
-/// they had, so that thresholds keep their meaning. Of our detector's pictures for validation.
+/// they had, so that thresholds keep their meaning: docs/results.md, What votes are worth.
 const POWER: f32 = 0.8;
 
 /// A box that has less than this can't have `score` when all have voted: the least own score for it is that of a full quorum.
